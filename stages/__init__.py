@@ -1,0 +1,1 @@
+"""Which images to label, and how to learn from them."""

@@ -1,0 +1,178 @@
+"""Tables that compare: from the scores and histories of models to means and spreads over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas
+
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table for people: a figure, its title, and how its values are written."""
+
+    figure: str
+    title: str
+    share: bool = False  # a share, written as percent
+    digits: int = 2
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is compared. scores, strategies, extractors: name -> one mapping from figure to value for each seed;
+    per_class: model -> for each seed, class -> figures; curves: as comparison.curves gives them; confusions: counts
+    [C, C]; embeddings: (float32 [n, d], labels int64 [n]) of the first seed."""
+
+    data: str
+    seeds: list[int]
+    classes: list[str]
+    scores: Mapping[str, Sequence[Mapping[str, Any]]]
+    per_class: Mapping[str, Sequence[Mapping[str, Mapping[str, Any]]]]
+    curves: pandas.DataFrame
+    confusions: Mapping[str, np.ndarray]
+    embeddings: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    strategies: Mapping[str, Sequence[Mapping[str, Any]]]
+    extractors: Mapping[str, Sequence[Mapping[str, Any]]]
+    notes: list[str]
+
+
+def summary(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> pandas.DataFrame:
+    """Mean and spread of every figure: columns name, figure, mean, std, n; one row for each name and figure.
+
+    scores: name -> one mapping from figure to value for each seed. None and NaN were not measured: n counts the
+    seeds that have a number. std is that of a sample (n - 1), NaN for n < 2. What is no figure (text, lists) is left
+    out.
+    """
+    import pandas as pd
+
+    rows = []
+    for name, seeds in scores.items():
+        for figure in dict.fromkeys(figure for one in seeds for figure in one):
+            values = [one[figure] for one in seeds if figure in one]
+            if not all(value is None or isinstance(value, int | float) for value in values):
+                continue  # text, a list: no figure
+            numbers = [float(value) for value in values if _number(value)]
+            mean = math.fsum(numbers) / len(numbers) if numbers else math.nan
+            variance = math.fsum((value - mean) ** 2 for value in numbers) / max(len(numbers) - 1, 1)
+            spread = math.sqrt(variance) if len(numbers) > 1 else math.nan
+            rows.append((name, figure, mean, spread, len(numbers)))
+    return pd.DataFrame(rows, columns=["name", "figure", "mean", "std", "n"])
+
+
+def nested(table: pandas.DataFrame) -> dict[str, dict[str, float]]:
+    """{name: {figure: mean}}, to 6 digits, without what was not measured: what `dvc metrics` reads."""
+    found: dict[str, dict[str, float]] = {name: {} for name in table["name"]}
+    for row in table.dropna(subset=["mean"]).to_dict("records"):
+        found[row["name"]][row["figure"]] = round(row["mean"], 6)
+    return found
+
+
+def wide(table: pandas.DataFrame) -> pandas.DataFrame:
+    """One row for each name; for every figure its mean under its own name, then <figure>_std and <figure>_n."""
+    import pandas as pd
+
+    figures = list(dict.fromkeys(table["figure"]))
+    cells = {(row["name"], row["figure"]): row for row in table.to_dict("records")}
+    rows = []
+    for name in dict.fromkeys(table["name"]):
+        line: dict[str, Any] = {"model": name}
+        for figure in figures:
+            cell = cells.get((name, figure), {"mean": math.nan, "std": math.nan, "n": 0})
+            line |= {figure: cell["mean"], f"{figure}_std": cell["std"], f"{figure}_n": cell["n"]}
+        rows.append(line)
+    return pd.DataFrame(rows).round(6)
+
+
+def curves(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> pandas.DataFrame:
+    """(model, seed) -> history, as one long table: model, seed, epoch, labels, accuracy; measured epochs only."""
+    import pandas as pd
+
+    parts = [
+        pd.DataFrame(
+            {
+                "model": model,
+                "seed": seed,
+                "epoch": history["epoch"],
+                "labels": history["labels_revealed"],
+                "accuracy": pd.to_numeric(history["validation_accuracy"]),
+            }
+        )
+        for (model, seed), history in histories.items()
+    ]
+    long = pd.concat(parts, ignore_index=True)
+    return long.dropna(subset=["accuracy"]).reset_index(drop=True)
+
+
+def per_class(per_class: Mapping[str, Sequence[Mapping[str, Any]]], classes: Sequence[str]) -> pandas.DataFrame:
+    """Mean test accuracy over seeds, models x classes; NaN where it was not measured.
+
+    per_class: model -> for each seed, class -> {"test_accuracy": share or None, ...}.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame(math.nan, index=list(per_class), columns=list(classes))
+    for model, seeds in per_class.items():
+        for name in classes:
+            values = [seed.get(name, {}).get("test_accuracy") for seed in seeds]
+            numbers = [value for value in values if _number(value)]
+            if numbers:
+                table.loc[model, name] = math.fsum(numbers) / len(numbers)
+    return table
+
+
+def rows(table: pandas.DataFrame, columns: Iterable[Column], head: str) -> list[list[str]]:
+    """A table for people, its head first: one line for each name, "mean ± spread" in each cell, a dash for no value.
+
+    A column that nobody has is left out.
+    """
+    cells = {(row["name"], row["figure"]): row for row in table.to_dict("records")}
+    measured = set(table.dropna(subset=["mean"])["figure"])
+    columns = [column for column in columns if column.figure in measured]
+    lines = [[head, *(column.title for column in columns)]]
+    for name in dict.fromkeys(table["name"]):
+        found = [cells.get((name, column.figure)) for column in columns]
+        written = [
+            DASH if cell is None else value(cell["mean"], cell["std"], column)
+            for cell, column in zip(found, columns, strict=True)
+        ]
+        lines.append([str(name), *written])
+    return lines
+
+
+def value(mean: float, spread: float, column: Column) -> str:
+    """A value as people read it, such as 59.18 ± 0.31; a dash for NaN, no spread for a spread of NaN."""
+    if math.isnan(mean):
+        return DASH
+    scale = 100 if column.share else 1
+    if column.digits == 0:
+        whole = math.isnan(spread) or spread == 0
+        return f"{mean * scale:,.0f}" if whole else f"{mean * scale:,.0f} ± {spread * scale:,.0f}"
+    text = f"{mean * scale:.{column.digits}f}"
+    return text if math.isnan(spread) else f"{text} ± {spread * scale:.{column.digits}f}"
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of a head and lines, padded so that it reads as plain text too; numbers to the right."""
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    widths = [max(3, *(len(line[place]) for line in escaped)) for place in range(len(escaped[0]))]
+    text = []
+    for line in escaped:
+        padded = [
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        text.append("| " + " | ".join(padded) + " |")
+    rule = ["-" * width if place == 0 else "-" * (width - 1) + ":" for place, width in enumerate(widths)]
+    text.insert(1, "| " + " | ".join(rule) + " |")
+    return "\n".join(text)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,55 @@
+"""The data sets, one file each: every one gives the same packed arrays.
+
+A tenant is a file of this package with `def load(settings: Settings, scratch: Path) -> Dataset`, where
+`scratch` is an existing folder for downloads and for arrays too large for memory. A set with more than the one
+kind of labels says so in `LABELS`, a tuple such as ("fine", "coarse").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+
+class Settings(BaseModel, extra="forbid", frozen=True):
+    """The section `data` of params.yaml.
+
+    `source`: null for the official address; else a mirror (a base URL), the URL of the file, or a local path.
+    `size`: side of the square images in pixels. `labels`: coarse only where a set has coarse labels.
+    `test_share` and `seed`: how a set without a test part is split.
+    """
+
+    name: str
+    source: str | None
+    size: int = Field(ge=8, le=512)
+    labels: Literal["fine", "coarse"]
+    test_share: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images uint8 [N, S, S, 3] (perhaps a memmap), labels int64 [N] (-1 unknown), names like "train/cat/1.jpg"."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    names: list[str]
+
+    def __post_init__(self) -> None:
+        count = len(self.images)
+        if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[3] != 3:
+            raise ValueError(f"images are {self.images.dtype} {self.images.shape}, not uint8 [N, S, S, 3]")
+        if self.labels.shape != (count,) or self.labels.dtype != np.int64 or len(self.names) != count:
+            raise ValueError(f"{count} images, labels {self.labels.shape}, {len(self.names)} names")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Both parts, and the names of the classes, whose places are the labels: none if nothing is labelled."""
+
+    train: Part
+    test: Part
+    classes: list[str]

@@ -1,0 +1,180 @@
+"""The files of a directory, a .zip or a .tar(.gz|.xz|.zst), read one by one and never unpacked to the disk."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import os
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stages.errors import UserError
+
+LARGEST = 1 << 28  # bytes in one file: more is no picture, and may be a bomb
+_LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file or folder: its path inside the source with `/`, its kind (stat.S_IFREG ...), its size in bytes.
+
+    An archive's `read` holds until the next entry is asked for, a directory's for ever and in any thread.
+    """
+
+    name: str
+    kind: int
+    size: int
+    read: Callable[[], bytes]
+
+    @property
+    def folder(self) -> bool:
+        return self.kind == stat.S_IFDIR
+
+
+def entries(source: Path) -> Generator[Entry, None, None]:
+    """All entries but hidden ones, in the order in which the source gives them.
+
+    Raises UserError, which names the source and the entry, for an archive that is damaged or cut short, a path
+    that leaves the target, a link or a device, a path given twice, and a file above `LARGEST` bytes.
+    """
+    seen: set[str] = set()
+    for entry in _directory(source) if source.is_dir() else _archive(source):
+        parts = [part for part in entry.name.split("/") if part not in ("", ".")]
+        if entry.name.startswith("/") or ".." in parts or (parts and len(parts[0]) == 2 and parts[0][1] == ":"):
+            raise UserError(f"{source}: {entry.name} leaves the folder it belongs to; pack it with relative paths")
+        if not parts or any(part.startswith(".") or part in _LITTER for part in parts):
+            continue
+        place = "/".join(parts)
+        _check(source, place, entry)
+        if not entry.folder:
+            if place in seen:
+                raise UserError(f"{source}: {place} is there twice; pack it again without the copy")
+            seen.add(place)
+        yield Entry(place, entry.kind, entry.size, entry.read)
+
+
+def _check(source: Path, place: str, entry: Entry) -> None:
+    if entry.kind == stat.S_IFLNK:
+        raise UserError(f"{source}: {place} is a link; put the file itself there")
+    if entry.kind not in (stat.S_IFREG, stat.S_IFDIR):
+        raise UserError(f"{source}: {place} is neither a file nor a folder; take it out")
+    if entry.size > LARGEST and not entry.folder:
+        raise UserError(f"{source}: {place} has {entry.size:,} bytes, above the {LARGEST:,} allowed; take it out")
+    try:
+        place.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{source}: the name {place!r} is not UTF-8; rename it") from error
+
+
+def _directory(source: Path) -> Iterator[Entry]:
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{error.filename}: {error.strerror}; mend its rights") from error
+
+    for root, folders, files in os.walk(source, onerror=refuse):
+        folders.sort()
+        for name in [*folders, *sorted(files)]:
+            path = Path(root, name)
+            state = path.lstat()
+            place = path.relative_to(source).as_posix()
+            yield Entry(place, stat.S_IFMT(state.st_mode), state.st_size, path.read_bytes)
+
+
+def _archive(source: Path) -> Iterator[Entry]:
+    with source.open("rb") as file:
+        magic = file.read(6)
+        file.seek(0)
+        with _refused(source):
+            yield from (
+                _zip(source, file) if magic[:4] in (b"PK\3\4", b"PK\5\6") else _tar(source, _plain(file, magic))
+            )
+
+
+def _zip(source: Path, file: IO[bytes]) -> Iterator[Entry]:
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            name = info.filename.replace("\\", "/")
+            # a zip made on Windows or by Python may give no kind
+            kind = stat.S_IFMT(info.external_attr >> 16) or (stat.S_IFDIR if info.is_dir() else stat.S_IFREG)
+            if info.flag_bits & 1:
+                raise UserError(f"{source}: {name} is encrypted; pack it again without a password")
+
+            def read(info: zipfile.ZipInfo = info) -> bytes:
+                with _refused(source):
+                    return archive.read(info)
+
+            yield Entry(name, kind, info.file_size, read)
+
+
+def _tar(source: Path, stream: IO[bytes]) -> Iterator[Entry]:
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
+        while (info := archive.next()) is not None:
+            archive.members = []  # type: ignore[attr-defined]  # else tarfile keeps every header in memory
+
+            def read(info: tarfile.TarInfo = info) -> bytes:
+                with _refused(source):
+                    file = archive.extractfile(info)
+                    assert file is not None
+                    return file.read()
+
+            yield Entry(info.name, _kind(info), info.size, read)
+    while stream.read(1 << 20):  # on to the end, where the checksums lie
+        pass
+
+
+def _kind(info: tarfile.TarInfo) -> int:
+    if info.isreg():
+        return stat.S_IFREG
+    if info.isdir():
+        return stat.S_IFDIR
+    return stat.S_IFLNK if info.issym() or info.islnk() else stat.S_IFCHR
+
+
+class _Header(tarfile.TarInfo):
+    """A damaged or missing header is an error; tarfile itself takes it for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the true end: a block of zeros
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
+def _plain(file: IO[bytes], magic: bytes) -> IO[bytes]:
+    """The archive without its compression."""
+    if magic.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
+    if magic.startswith(b"\xfd7zXZ"):
+        return lzma.LZMAFile(file)
+    if magic.startswith(b"\x28\xb5\x2f\xfd"):
+        import zstandard
+
+        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+    return file
+
+
+@contextmanager
+def _refused(source: Path) -> Iterator[None]:
+    """Turns what the readers raise on a damaged archive into one line."""
+    damage = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, tarfile.TarError, zipfile.BadZipFile)
+    try:
+        yield
+    except (*damage, NotImplementedError) as error:  # the last: a way of packing that zipfile doesn't know
+        raise _damaged(source, error) from error
+    except Exception as error:
+        if type(error).__name__ != "ZstdError":  # naming it would import zstandard
+            raise
+        raise _damaged(source, error) from error
+
+
+def _damaged(source: Path, error: Exception) -> UserError:
+    return UserError(f"{source} is cut short, damaged, or no .tar(.gz|.xz|.zst) or .zip ({error}); fetch it again")

@@ -1,0 +1,111 @@
+"""From paths to classes: how a folder of images is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from stages.errors import UserError
+
+_UNLABELLED = {"unlabelled", "unlabeled"}
+_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2"}
+
+Path = tuple[str, ...]  # the parts of a path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """(path, label) of each image, sorted by path, -1 for unknown; `test` is None if there is no such part."""
+
+    train: list[tuple[str, int]]
+    test: list[tuple[str, int]] | None
+    classes: list[str]
+
+
+def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
+    """Reads the paths of a source, with `/` between their parts, as one of
+
+    - train/<class>/* and test/<class>/*, or train/<class>/* alone,
+    - <class>/*: a folder for each of two classes or more,
+    - images in no class's folder: all unknown;
+
+    perhaps below further folders that hold nothing else, and with unlabelled/* beside. Deeper files belong to
+    the class above them. At the top, files without a picture's suffix (a README) are passed over; below, each
+    file counts. Classes are in alphabetical order. Raises UserError, which names the file or folder.
+    """
+    all_files = sorted(tuple(file.split("/")) for file in files)
+    all_folders = {tuple(folder.split("/")) for folder in folders}
+    top = _top(all_files, all_folders)
+    inner = [path[len(top) :] for path in all_files if path[: len(top)] == top]
+    inner = [path for path in inner if len(path) > 1 or _picture(path)]
+    if not inner:
+        raise UserError("it holds no image; give train/<class>/*, <class>/*, or a folder of images")
+
+    def shown(path: Path) -> str:
+        return "/".join((*top, *path))
+
+    unknown = [path for path in inner if path[0] in _UNLABELLED]
+    heads = {path[0] for path in inner if len(path) > 1} - _UNLABELLED
+    if not heads:
+        return Layout([(shown(path), -1) for path in inner], None, [])
+    parts = heads & {"train", "test"}
+    cased = sorted(heads - parts)
+    if cased and all(head.lower() in ("train", "test") for head in heads):
+        raise UserError(f"{shown((cased[0],))} must be written {cased[0].lower()}")
+    depth = 1 if parts else 0  # where the class stands in a path
+    groups: dict[str, dict[str, list[Path]]] = {part: {} for part in parts or {""}}
+    for path in inner:
+        if path[0] in _UNLABELLED:
+            continue
+        if parts and len(path) > 1 and path[0] not in parts:
+            raise UserError(
+                f"{shown(path[:1])} stands beside train and test; only unlabelled may; is it a class? put it into train"
+            )
+        if len(path) < depth + 2:
+            raise UserError(f"{shown(path)} is in no class; put it into a class's folder or into unlabelled")
+        groups[path[0] if parts else ""].setdefault(path[depth], []).append(path)
+    _none_empty({folder[len(top) :] for folder in all_folders if folder[: len(top)] == top}, inner, depth, top)
+    if parts == {"test"}:
+        raise UserError(f"{shown(('test',))} has no train beside it; name the folder of training images train")
+    _same_classes(groups)
+    classes = sorted(groups["train" if parts else ""])
+    for name in {"unknown", *_UNLABELLED} & set(classes):
+        raise UserError(f"a class can't be named {name}: put such images into unlabelled, beside the parts or classes")
+
+    def labelled(part: str) -> list[tuple[str, int]]:
+        return [(shown(path), label) for label, name in enumerate(classes) for path in groups[part][name]]
+
+    train = labelled("train" if parts else "") + [(shown(path), -1) for path in unknown]
+    return Layout(sorted(train), sorted(labelled("test")) if "test" in parts else None, classes)
+
+
+def _top(files: list[Path], folders: set[Path]) -> Path:
+    """The folders that hold all others, such as `photos` where all is below photos/; they mean no class."""
+    top: Path = ()
+    while True:
+        depth = len(top)
+        below = [path for path in files if path[:depth] == top]
+        heads = {path[depth] for path in below if len(path) > depth + 1}
+        heads |= {path[depth] for path in folders if path[:depth] == top and len(path) > depth}
+        loose = any(len(path) == depth + 1 and _picture(path) for path in below)
+        if loose or len(heads) != 1 or heads & {"train", "test", *_UNLABELLED}:
+            return top
+        top = (*top, *heads)
+
+
+def _picture(path: Path) -> bool:
+    return "." in path[-1] and path[-1][path[-1].rindex(".") :].lower() in _PICTURES
+
+
+def _none_empty(folders: set[Path], files: list[Path], depth: int, top: Path) -> None:
+    filled = {path[:length] for path in files for length in (1, 2)}
+    for folder in sorted(folders):
+        if 0 < len(folder) <= depth + 1 and folder[0] not in _UNLABELLED and folder not in filled:
+            raise UserError(f"{'/'.join((*top, *folder))} holds no image; fill it or take it out")
+
+
+def _same_classes(groups: dict[str, dict[str, list[Path]]]) -> None:
+    for here, there in (("train", "test"), ("test", "train")):
+        alone = sorted(groups.get(here, {}).keys() - groups.get(there, groups.get(here, {})).keys())
+        if alone:
+            raise UserError(f"class {alone[0]} is in {here} and not in {there}; both need the same classes")

@@ -1,0 +1,61 @@
+"""All pictures of a comparison, drawn into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from stages import comparison, figures, maps
+from stages.comparison import Results
+from stages.files import whole_file
+
+
+def draw(results: Results, folder: Path, *, umap: bool) -> dict[str, Path]:
+    """Draws every picture, and removes what was drawn of models that are no more. Returns name -> file."""
+    drawn = {}
+    for name, one in _pictures(results, umap).items():
+        drawn[name] = folder / f"{name}.png"
+        with whole_file(drawn[name]) as path:
+            one(path)
+    for kind in ("confusion", "map"):
+        for stale in set(folder.glob(f"{kind}-*.png")) - set(drawn.values()):
+            stale.unlink()
+    return drawn
+
+
+def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]:
+    """Name -> what draws it to a file."""
+    models, classes, curves = list(results.scores), results.classes, results.curves
+    accuracy = comparison.summary(results.scores).query("figure == 'accuracy'")
+    by_class = comparison.per_class(results.per_class, classes)
+    balance = comparison.summary(results.strategies).query("figure == 'balance'")
+    features = comparison.summary(results.extractors)
+    distances = {"knn_euclidean": "Euclidean", "knn_cosine": "cosine"}
+    strategies = list(results.strategies)
+    found: dict[str, Callable[[Path], None]] = {
+        "accuracy": lambda path: figures.bars(accuracy, models, path, label="test accuracy"),
+        "learning_curves": lambda path: figures.learning_curves(curves, models, path),
+        "accuracy_by_labels": lambda path: figures.accuracy_by_labels(curves, models, path),
+        "per_class": lambda path: figures.per_class(by_class, path),
+        "balance": lambda path: figures.bars(balance, strategies, path, label="class balance", share=False),
+        "features": lambda path: figures.grouped_bars(features, distances, path, label="10-NN accuracy"),
+    }
+    for model in models:
+        if results.confusions[model].sum():
+            found[f"confusion-{model}"] = partial(_confusion, results, model)
+        if len(results.embeddings[model][0]):
+            found[f"map-{model}"] = partial(_map, results, model, umap)
+    return found
+
+
+def _confusion(results: Results, model: str, path: Path) -> None:
+    figures.confusion(results.confusions[model], results.classes, path)
+
+
+def _map(results: Results, model: str, umap: bool, path: Path) -> None:
+    embedding, labels = results.embeddings[model]
+    panels = {"PCA": maps.pca(embedding)}
+    if umap:
+        panels["UMAP"] = maps.umap(embedding, results.seeds[0])
+    figures.embedding_map(panels, labels, results.classes, path)

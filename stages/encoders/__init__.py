@@ -1,0 +1,131 @@
+"""Networks that turn images into vectors, one file each, and how they are kept on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from pydantic import BaseModel, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from stages import tenants
+from stages.encoders._chain import Chain
+from stages.errors import UserError
+
+_CARD = "encoder.json"
+_WEIGHTS = "weights.safetensors"
+
+
+class Encoder(nn.Module):
+    """One of the networks of this package, with the normalisation of the images that it is for.
+
+    Takes float images [N, 3, size, size] in [0, 1], gives [N, dim].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, size: int, mean: Sequence[float], std: Sequence[float], body: Chain) -> None:
+        super().__init__()
+        self.name = name
+        self.size = size
+        self.dim = body.dim
+        self.body = body
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(1, 3, 1, 1))
+
+    def blocks(self) -> list[nn.Module]:
+        """The parts that hold parameters, from input to output; each parameter is in exactly one."""
+        return self.body.blocks()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.body((images - self.mean) / self.std)
+        return features
+
+
+def build(name: str, size: int, mean: Sequence[float], std: Sequence[float]) -> Encoder:
+    """A new network with random weights, drawn from torch's global generator.
+
+    Raises UserError for a name that no file bears and for images too small for the network.
+    """
+    return Encoder(name, size, mean, std, tenants.load("encoders", name).build(size))
+
+
+def save(encoder: Encoder, folder: Path) -> None:
+    """Writes weights.safetensors and encoder.json into `folder`, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # safetensors takes no channels-last tensors
+    state = {key: value.detach().cpu().contiguous() for key, value in encoder.state_dict().items()}
+    save_file(state, folder / _WEIGHTS)
+    card = _Card(
+        name=encoder.name,
+        size=encoder.size,
+        mean=tuple(encoder.mean.flatten().tolist()),
+        std=tuple(encoder.std.flatten().tolist()),
+    )
+    (folder / _CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> Encoder:
+    """Reads what `save` wrote, on the CPU, in evaluation mode, without touching torch's global generator.
+
+    Raises UserError, naming the file, for one that is missing, broken or of another network.
+    """
+    card = _read_card(folder / _CARD)
+    with torch.random.fork_rng(devices=[]):
+        encoder = build(card.name, card.size, card.mean, card.std)
+    encoder.load_state_dict(_read_weights(folder / _WEIGHTS, encoder))
+    return encoder.eval()
+
+
+class _Card(BaseModel, extra="forbid", frozen=True):
+    name: str
+    size: Annotated[int, Field(ge=1)]
+    mean: tuple[float, float, float]
+    std: tuple[
+        Annotated[float, Field(gt=0)],
+        Annotated[float, Field(gt=0)],
+        Annotated[float, Field(gt=0)],
+    ]
+
+
+def _read_card(path: Path) -> _Card:
+    try:
+        card = _Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: not the folder of an encoder; run `dvc repro` to make it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        raise UserError(f"{path} describes no encoder of ours: {key}: {first['msg']}") from None
+    except ValueError as error:
+        raise UserError(f"{path} is broken ({error}); delete it and run `dvc repro`") from None
+    if card.name not in tenants.names("encoders"):
+        raise UserError(f"{path}: no encoder {card.name}; {tenants.choices(card.name, tenants.names('encoders'))}")
+    return card
+
+
+def _read_weights(path: Path, encoder: Encoder) -> dict[str, Tensor]:
+    """The tensors of the file. Raises UserError unless they are those of the encoder, by name, shape and type."""
+    try:
+        found = load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
+    except SafetensorError as error:
+        raise UserError(f"{path} is broken ({error}); delete it and run `dvc repro`") from None
+    wanted = encoder.state_dict()
+    for key in sorted(wanted.keys() | found.keys()):
+        if key not in found or key not in wanted:
+            what = "lacks" if key not in found else "has an unknown"
+            raise UserError(f"{path} {what} {key}: not the weights of {encoder.name} at {encoder.size} px")
+        if (found[key].shape, found[key].dtype) != (wanted[key].shape, wanted[key].dtype):
+            raise UserError(
+                f"{path}: {key} is {found[key].dtype} {list(found[key].shape)}, and {encoder.name} at "
+                f"{encoder.size} px needs {wanted[key].dtype} {list(wanted[key].shape)}"
+            )
+    return found

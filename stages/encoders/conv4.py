@@ -1,0 +1,38 @@
+"""The small net of the gradual-supervision experiments: four strided convolutions and a dense layer."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from stages.encoders._chain import Chain, at_least
+
+WIDTH = 128
+SLOPE = 0.2
+
+
+def build(size: int) -> Chain:
+    """3x3 convolutions of 128 channels with stride 2 and no padding: 32 px end as one position, 96 px as 5 x 5."""
+    at_least(31, size, "conv4")
+    side = size
+    for _ in range(4):
+        side = (side - 3) // 2 + 1
+    return Chain(
+        WIDTH,
+        conv1=_conv(3),
+        conv2=_conv(WIDTH),
+        conv3=_conv(WIDTH),
+        conv4=_conv(WIDTH),
+        dense=nn.Sequential(nn.Flatten(), _keras(nn.Linear(WIDTH * side * side, WIDTH)), nn.LeakyReLU(SLOPE)),
+    )
+
+
+def _conv(channels: int) -> nn.Sequential:
+    return nn.Sequential(_keras(nn.Conv2d(channels, WIDTH, 3, stride=2)), nn.LeakyReLU(SLOPE))
+
+
+def _keras(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
+    """Glorot's uniform weights and no bias: the reference ran in Keras, whose default this is."""
+    nn.init.xavier_uniform_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,13 @@
+"""ResNet-18 (He et al. 2016), 512 values an image."""
+
+from __future__ import annotations
+
+from stages.encoders._chain import Chain
+
+
+def build(size: int) -> Chain:
+    from torchvision.models import resnet18
+
+    from stages.encoders._resnet import chain
+
+    return chain(resnet18(), size, "resnet18")

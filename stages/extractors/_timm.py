@@ -1,0 +1,86 @@
+"""Models of timm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from stages.errors import UserError
+from stages.extractors import _weights
+from stages.extractors._network import Network
+
+
+def names() -> list[str]:
+    """All models, and all with the tag of their weights."""
+    import timm
+
+    return sorted({*timm.list_models(), *timm.list_models(pretrained=True)})
+
+
+def load(model: str, weights: Path | None, upscale: int | None, layer: str) -> Network:
+    """The model with the weights of the file, or of the hub. Raises UserError, never takes random weights."""
+    import timm
+    from timm.data.config import resolve_model_data_config
+
+    name = f"timm's {model}"
+    known = timm.get_pretrained_cfg(model)
+    # networks with a vector for each place (ViT) are made for one size; timm fits the vectors of the file to it
+    options: dict[str, Any] = {"img_size": upscale} if upscale and known and known.fixed_input_size else {}
+    if weights is None:
+        try:
+            module = timm.create_model(model, pretrained=True, **options)
+        except Exception as error:  # each hub has errors of its own
+            raise _weights.unavailable(name, error) from None
+    else:
+        module = _from_file(model, weights, options, name)
+    config = resolve_model_data_config(module)  # type: ignore[no-untyped-call]
+    _cut(module, layer, name)
+    return Network(
+        name,
+        module.eval(),
+        upscale or config["input_size"][-1],
+        config["mean"],
+        config["std"],
+        config["interpolation"],
+    )
+
+
+def _from_file(model: str, path: Path, options: dict[str, Any], name: str) -> nn.Module:
+    """timm's own loading, which knows the authors' names of the weights, with a file that we have read safely."""
+    import timm
+
+    found = _weights.read(path)
+    known = timm.get_pretrained_cfg(model)
+    classifier = known.classifier if known else None
+    first = classifier if isinstance(classifier, str) or not classifier else classifier[0]
+    # a classifier of any width will do, as will none, since it is cut off; but nothing may be missing
+    reason: Exception | None = None
+    for classes in dict.fromkeys([_weights.classes_in(found, first or ""), known.num_classes if known else 1000]):
+        overlay = {"state_dict": dict(found), "num_classes": classes}
+        try:
+            module: nn.Module = timm.create_model(
+                model, pretrained=True, num_classes=classes, pretrained_cfg_overlay=overlay, **options
+            )
+        except Exception as error:  # a foreign file ends in errors of all kinds; what does not fit is said below
+            reason = error
+            continue
+        module.pretrained_cfg.pop("state_dict", None)  # type: ignore[operator, union-attr]
+        return module
+    classes = _weights.classes_in(found, first or "")
+    _weights.check(path, found, timm.create_model(model, num_classes=classes, **options), name)
+    raise UserError(f"{path} does not fit {name} ({reason}); give the weights of {name}")
+
+
+def _cut(module: Any, layer: str, name: str) -> None:
+    """Leaves the network up to `layer`."""
+    module.reset_classifier(0)
+    dense: Any = getattr(module, "pre_logits", None)
+    has_two = hasattr(dense, "fc1") and hasattr(dense, "fc2")
+    if layer == "pool" and has_two:
+        module.pre_logits = nn.Identity()
+    elif layer != "pool" and not has_two:
+        raise UserError(f"{name} has no layer {layer}; set `layer` to pool, or take a VGG")
+    elif layer == "fc1":
+        dense.fc2 = dense.act2 = nn.Identity()

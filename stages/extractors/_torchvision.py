@@ -1,0 +1,84 @@
+"""Classification models of torchvision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from stages.errors import UserError
+from stages.extractors import _weights
+from stages.extractors._network import Network
+
+# what their builders change when they load the published weights; the input then is normalised once more inside
+_AS_PUBLISHED: dict[str, dict[str, Any]] = {
+    "googlenet": {"transform_input": True, "init_weights": False},
+    "inception_v3": {"transform_input": True, "init_weights": False},
+}
+_HEADS = ("fc", "classifier", "heads", "head")
+
+
+def names() -> list[str]:
+    from torchvision import models
+
+    return models.list_models(module=models)
+
+
+def load(model: str, weights: Path | None, upscale: int | None, layer: str) -> Network:
+    """The model with the weights of the file, or of the hub. Raises UserError, never takes random weights."""
+    from torchvision import models
+
+    name = f"torchvision's {model}"
+    published = models.get_model_weights(model).DEFAULT
+    if weights is None:
+        try:
+            module = models.get_model(model, weights=published)
+        except Exception as error:  # URLError, a wrong digest, a full disk
+            raise _weights.unavailable(name, error) from None
+    else:
+        module = _from_file(model, weights, name)
+    views = published.transforms()
+    _cut(module, layer, name)
+    return Network(
+        name,
+        module.eval(),
+        upscale or views.crop_size[0],
+        tuple(views.mean),
+        tuple(views.std),
+        views.interpolation.value,
+    )
+
+
+def _from_file(model: str, path: Path, name: str) -> nn.Module:
+    from torchvision import models
+
+    found = _weights.read(path)
+    module = models.get_model(model, weights=None, **_AS_PUBLISHED.get(model, {}))
+    # a classifier of any width will do, since it is cut off
+    last = [key for key, layer in module.named_modules() if isinstance(layer, nn.Linear)][-1:]
+    classes = _weights.classes_in(found, last[0]) if last else 0
+    if classes not in (0, 1000):
+        module = models.get_model(model, weights=None, num_classes=classes, **_AS_PUBLISHED.get(model, {}))
+    _weights.check(path, found, module, name)
+    module.load_state_dict(found)
+    return module
+
+
+def _cut(module: Any, layer: str, name: str) -> None:
+    """Leaves the network up to `layer`: "pool" is what the classifier is given, averaged over the places of the image.
+
+    fc1 and fc2 are the two dense layers of VGG (and AlexNet), after their ReLU, as the layer behind them sees them.
+    """
+    head = next(key for key in _HEADS if hasattr(module, key))
+    layers = list(getattr(module, head).children()) or [getattr(module, head)]
+    dense = [place for place, one in enumerate(layers) if isinstance(one, nn.Linear)]
+    if layer != "pool":
+        if len(dense) < 3:
+            raise UserError(f"{name} has no layer {layer}; set `layer` to pool, or take a VGG")
+        stop = dense[int(layer[-1]) - 1] + 2
+    else:
+        stop = dense[0] if dense else 0
+        if len(dense) >= 3:  # their classifier is given the whole map
+            module.avgpool = nn.AdaptiveAvgPool2d(1)
+    setattr(module, head, nn.Sequential(*layers[:stop]) if dense else nn.AdaptiveAvgPool2d(1))

@@ -1,0 +1,35 @@
+"""An encoder that this pipeline pretrained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, Field
+
+from stages import encoders
+from stages.errors import UserError
+from stages.extractors._batches import Images, features
+
+# pixels in a batch: 512 images of 32 px
+_PIXELS = 512 * 32 * 32
+
+
+class Settings(BaseModel, extra="forbid", frozen=True):
+    """`weights`: "encoders/" and a name of the section `pretrain`."""
+
+    extractor: Literal["pretrained"]
+    weights: str = Field(pattern=r"^encoders/[^/]+$")
+
+
+def extract(images: Images, settings: Settings, weights: Path | None, device: torch.device) -> np.ndarray:
+    """float32 [N, dim]; `weights` is the folder of one seed. Raises UserError for an encoder of another image size."""
+    if weights is None:
+        raise UserError("extractor pretrained: no encoder given; set weights to encoders/ and a name of pretrain")
+    encoder = encoders.load(weights).to(device).to(memory_format=torch.channels_last)
+    size = images.shape[1]
+    if encoder.size != size:
+        raise UserError(f"{weights} was trained on images of {encoder.size} px, these have {size} px; run `dvc repro`")
+    return features(images, encoder, max(1, _PIXELS // size**2), device)

@@ -1,0 +1,16 @@
+"""Every picture: from arrays and tables to a PNG file. Nothing here knows where files lie or what a stage is."""
+
+from stages.figures.bars import bars, grouped_bars
+from stages.figures.grids import confusion, per_class
+from stages.figures.lines import accuracy_by_labels, learning_curves
+from stages.figures.planes import embedding_map
+
+__all__ = [
+    "accuracy_by_labels",
+    "bars",
+    "confusion",
+    "embedding_map",
+    "grouped_bars",
+    "learning_curves",
+    "per_class",
+]

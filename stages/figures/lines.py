@@ -1,0 +1,130 @@
+"""Accuracy through training: by epoch and by the labels told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.figures.style import Style, legend_right, percent, picture, styles
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+
+def learning_curves(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
+    """Validation accuracy by epoch, a line for each model: the mean over seeds, and a band of one standard deviation.
+
+    curves: columns model, seed, epoch, accuracy (a share; NaN where it was not measured). The legend is in the order
+    in which the lines end.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    looks = styles(models)
+    with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
+        axis = figure.add_subplot()
+        for model in _by_last(curves, models):
+            epochs = _over_seeds(curves[curves["model"] == model], "epoch")
+            look = looks[model]
+            axis.plot(
+                epochs["epoch"],
+                epochs["mean"],
+                color=look.colour,
+                linestyle=look.dash,
+                label=model,
+                marker="o" if len(epochs) == 1 else None,
+            )
+            _band(axis, epochs, "epoch", look)
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _finish(axis, len(models))
+
+
+def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
+    """Validation accuracy against the labels told so far, on a log axis.
+
+    curves: columns model, seed, epoch, labels, accuracy. A model that is told more as it trains is a line through its
+    epochs with a mark at the last; one that is told all at once is its last epoch's mark. Error bars: one standard
+    deviation over seeds. Epochs without any label have no place on a log axis and are left out.
+    """
+    looks = styles(models)
+    told = curves[curves["labels"] > 0]
+    with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
+        axis = figure.add_subplot()
+        _plain_log(axis, told["labels"])
+        for model in _by_last(told, models):
+            epochs, look = _over_seeds(told[told["model"] == model], "epoch"), looks[model]
+            last = epochs.iloc[-1]
+            if epochs["labels"].nunique() > 1:
+                axis.plot(epochs["labels"], epochs["mean"], color=look.colour, linestyle=look.dash, linewidth=1.2)
+                _band(axis, epochs, "labels", look)
+            axis.errorbar(
+                last["labels"],
+                last["mean"],
+                yerr=last["std"] if last["n"] > 1 else None,
+                color=look.colour,
+                marker=look.marker,
+                markersize=6,
+                capsize=3,
+                linestyle=look.dash if epochs["labels"].nunique() > 1 else "none",
+                label=model,
+            )
+        axis.set_xlabel("labels told")
+        _finish(axis, len(models))
+
+
+def _over_seeds(rows: pandas.DataFrame, by: str) -> pandas.DataFrame:
+    """Mean, spread and count of the accuracy, and the mean of the labels, over the seeds of one model."""
+    groups = rows.dropna(subset=["accuracy"]).groupby(by)
+    table = groups["accuracy"].agg(mean="mean", std="std", n="count")
+    if "labels" in rows:
+        table["labels"] = groups["labels"].mean()
+    return table.reset_index()
+
+
+def _by_last(curves: pandas.DataFrame, models: Sequence[str]) -> list[str]:
+    """The models that were measured, the best at the last epoch first."""
+    measured = curves.dropna(subset=["accuracy"])
+    last = {
+        model: float(_over_seeds(rows, "epoch")["mean"].iloc[-1])
+        for model in models
+        if len(rows := measured[measured["model"] == model])
+    }
+    return sorted(last, key=lambda model: -last[model])
+
+
+def _band(axis: Axes, epochs: pandas.DataFrame, x: str, look: Style) -> None:
+    several = epochs[epochs["n"] > 1]
+    low, high = several["mean"] - several["std"], several["mean"] + several["std"]
+    if len(several):
+        axis.fill_between(several[x], low, high, color=look.colour, alpha=0.15, linewidth=0)
+
+
+def _plain_log(axis: Axes, labels: pandas.Series) -> None:
+    """A log axis with ticks at 1, 2 and 5 of each decade, written out; wide enough when all budgets are equal."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    if len(labels):
+        axis.set_xlim(labels.min() / 1.6, labels.max() * 1.6)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
+    decades = labels.max() / labels.min() if len(labels) else 1
+    if decades > 300:  # too many ticks to write 2 and 5 as well
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=20))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else ""))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _finish(axis: Axes, entries: int) -> None:
+    axis.set_ylabel("validation accuracy (%)")
+    percent(axis, "y")
+    axis.grid(axis="y")
+    if axis.get_legend_handles_labels()[1]:
+        legend_right(axis, entries)
+    else:
+        _nothing(axis)
+
+
+def _nothing(axis: Axes) -> None:
+    axis.text(0.5, 0.5, "not measured", transform=axis.transAxes, ha="center", va="center", color="#777777")

@@ -1,0 +1,83 @@
+"""One page of HTML that holds its tables and pictures in itself: it opens without a network, on a phone too."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c1c1e; --soft: #5f6368; --line: #d9dce0;
+        --paper: #ffffff; --stripe: #f5f6f8 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8ea; --soft: #a0a4aa; --line: #3a3d42; --paper: #17181b; --stripe: #1f2125 }
+}
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 70rem; padding: 1rem; color: var(--ink); background: var(--paper);
+       font: 16px/1.5 system-ui, sans-serif }
+h1 { font-size: 1.5rem; margin: 0.5rem 0 } h2 { font-size: 1.15rem; margin: 2.2rem 0 0.3rem }
+p { margin: 0.3rem 0; color: var(--soft); max-width: 46rem }
+nav { margin: 0.8rem 0; line-height: 2 } nav a { margin-right: 1rem; color: inherit; white-space: nowrap }
+.scroll { overflow-x: auto; margin: 0.7rem 0 }
+table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tabular-nums }
+th, td { padding: 0.32rem 0.6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line) }
+th { vertical-align: bottom; white-space: normal } th:first-child, td:first-child { text-align: left }
+tbody tr:nth-child(even) { background: var(--stripe) }
+figure { margin: 0.8rem 0; padding: 0.4rem; background: #ffffff; border: 1px solid var(--line); border-radius: 6px;
+         width: fit-content; max-width: 100%; overflow-x: auto }
+img { display: block; max-width: 100%; height: auto }
+details { margin: 0.5rem 0; border-top: 1px solid var(--line); padding-top: 0.5rem } summary { cursor: pointer }
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a caption, a table (its head first; or none), pictures (a file and what it shows), and what lies
+    folded below it."""
+
+    title: str
+    caption: str
+    table: Sequence[Sequence[str]] = ()
+    pictures: Sequence[tuple[Path, str]] = ()
+    folded: Sequence[Section] = field(default=())
+
+
+def html(title: str, about: Sequence[str], sections: Sequence[Section]) -> str:
+    """The whole page. Reads the pictures, PNG files."""
+    links = " ".join(f'<a href="#{number}">{escape(one.title)}</a>' for number, one in enumerate(sections))
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{escape(title)}</h1>",
+        *(f"<p>{escape(line)}</p>" for line in about),
+        f"<nav>{links}</nav>",
+    ]
+    for number, section in enumerate(sections):
+        parts += [f'<section id="{number}"><h2>{escape(section.title)}</h2>', _body(section)]
+        parts += [f"<details><summary>{escape(one.title)}</summary>{_body(one)}</details>" for one in section.folded]
+        parts.append("</section>")
+    return "\n".join([*parts, "</body></html>", ""])
+
+
+def _body(section: Section) -> str:
+    caption = f"<p>{escape(section.caption)}</p>" if section.caption else ""
+    return caption + _table(section.table) + "".join(_picture(*one) for one in section.pictures)
+
+
+def _table(lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
+        return ""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in lines[0])
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines[1:])
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _picture(file: Path, shows: str) -> str:
+    data = base64.b64encode(file.read_bytes()).decode("ascii")
+    # the width is that of the print (200 dots to the inch, 120 to the inch on the screen)
+    width = round(int.from_bytes(file.read_bytes()[16:20], "big") * 0.6)
+    return f'<figure><img alt="{escape(shows)}" width="{width}" src="data:image/png;base64,{data}"></figure>'

@@ -1,0 +1,93 @@
+"""python -m stages.preset NAME: prints a preset as plain overrides, for `dvc exp run $(python -m stages.preset NAME)`.
+
+A preset is an overlay on params.yaml, stages/presets/NAME.yaml. A section in it changes the keys that it names; a family
+of blocks in it (pretrain, extractors, strategies, models) replaces the family whole. With --params it prints the
+resulting params.yaml instead. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stages.errors import UserError, run
+from stages.params import FAMILIES, FILE, load_yaml
+
+_FOLDER = Path(__file__).parent / "presets"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.preset", description=__doc__.split("\n")[0])
+    parser.add_argument("name", help=f"one of: {', '.join(names())}")
+    parser.add_argument("--params", action="store_true", help="print the resulting params.yaml instead")
+    arguments = parser.parse_args()
+    base = load_yaml(FILE)
+    wanted = overlay(base, load(arguments.name))
+    if arguments.params:
+        print(yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True), end="")
+    else:
+        print(" ".join(f"-S {override}" for override in overrides(base, wanted)))
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+def load(name: str) -> dict[str, Any]:
+    """The overlay of that name. Raises UserError, with the nearest name, where there is none."""
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(f"no preset {name!r}; {hint}known: {', '.join(names())}")
+    return load_yaml(_FOLDER / f"{name}.yaml")
+
+
+def overlay(base: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that the preset makes of `base`; both stay as they are. Keys that begin with a dot are anchors."""
+    result = dict(base)
+    for key, value in preset.items():
+        if key.startswith("."):
+            continue
+        merged = isinstance(value, dict) and isinstance(base.get(key), dict) and key not in FAMILIES
+        result[key] = overlay(base[key], value) if merged else value
+    return result
+
+
+def overrides(base: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """What turns `base` into `wanted`, in DVC's (Hydra's) override grammar, without a space or a quote: the shell that
+    expands $(...) splits at spaces and removes no quotes."""
+    for key in base:
+        if key not in wanted:
+            yield f"~{path}{key}"
+    for key, value in wanted.items():
+        if key not in base:
+            yield f"+{path}{key}={_value(value)}"
+        elif isinstance(value, dict) and isinstance(base[key], dict) and value:
+            yield from overrides(base[key], value, f"{path}{key}.")
+        elif value != base[key] or type(value) is not type(base[key]):
+            yield f"{path}{key}={_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_value, value)) + "]"
+    text = str(value)
+    if not re.fullmatch(r"[\w./%+-]+", text):
+        raise UserError(f"a preset cannot hold {text!r}: it would need quotes on the command line")
+    return text
+
+
+if __name__ == "__main__":
+    run(main)

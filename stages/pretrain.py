@@ -1,0 +1,64 @@
+"""python -m stages.pretrain NAME: trains one encoder without labels, once for each seed.
+
+Reads data/raw/train, data/split/pool.npz; writes data/encoders/NAME/seed-<s>/. Class labels serve the world alone, which
+shows the first k classes where the block says so.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from stages import encoders, layout, params, tenants
+from stages.errors import run
+from stages.files import whole_folder
+from stages.training import checkpoint, world
+from stages.training.device import half, pick
+from stages.training.images import Images
+from stages.training.loop import Hardware, fit, seed_all
+
+
+def main() -> None:
+    checkpoint.die_with_dvc()
+    parameters = params.read()
+    name = parameters.pretrain.named(sys.argv[1:])
+    settings = parameters.pretrain[name]
+    method_file = tenants.load("pretraining", settings.method)
+    device = pick(parameters.compute)
+    hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
+    pool, description = layout.part("pool"), layout.description()
+    stamp = {"block": settings.model_dump(), "compute": parameters.compute.model_dump(), "seeds": parameters.seeds}
+    inputs = [layout.RAW / "description.json", layout.SPLIT / "pool.npz", layout.SPLIT / "description.json"]
+    target = layout.ENCODERS / name
+    with (
+        checkpoint.scratch(f"pretrain-{name}", checkpoint.key(stamp, inputs), target) as scratch,
+        whole_folder(target) as folder,
+    ):
+        for seed in parameters.seeds:
+            seed_all(seed, 0)
+            encoder = encoders.build(
+                settings.encoder, description["size"], description["mean"], description["std"]
+            )
+            method = method_file.build(encoder, settings, len(pool.indices))
+            seed_folder = layout.seed_folder(folder, seed)
+            if method is not None:
+                shown = world.everything(len(pool.indices), settings.epochs)
+                if settings.classes is not None:
+                    shown = world.fixed(pool.labels, np.array([], int), settings.classes, settings.epochs)
+                history = fit(
+                    method,
+                    Images(pool.packed, pool.indices, device),
+                    world.Told(np.full(len(pool.indices), -1), shown),
+                    shown,
+                    seed=seed,
+                    hardware=hardware,
+                    resume=scratch / f"seed-{seed}.safetensors",
+                    title=f"pretrain {name}, seed {seed}",
+                )
+                layout.write_table(seed_folder / "history.csv", history)
+            encoders.save(encoder, seed_folder)
+
+
+if __name__ == "__main__":
+    run(main)

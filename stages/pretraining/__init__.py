@@ -1,0 +1,5 @@
+"""Ways to learn without labels, one file each.
+
+A tenant has `Settings` (with `method`, its file's name, and `encoder`) and `build(encoder, settings, images) -> Method`,
+where `images` is the size of the pool.
+"""

@@ -1,0 +1,56 @@
+"""SimCLR: two views of an image attract, views of different images repel (Chen et al. 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from stages.encoders import Encoder
+from stages.pretraining._heads import perceptron
+from stages.training.augmentation import Views, augment
+from stages.training.contrast import Loss, contrast
+from stages.training.method import Batch, Method, Training
+from stages.training.optimiser import Optimiser
+
+
+class Settings(Training):
+    """`loss`: nt_xent (the paper's, 2N - 2 negatives) or cross_view (system A's code, N - 1 negatives);
+    `projection`: widths of the head's layers, whose last is thrown away after pretraining with the others."""
+
+    method: Literal["simclr"]
+    encoder: str
+    optimiser: Optimiser
+    views: Views
+    loss: Loss
+    temperature: float = Field(gt=0)
+    projection: list[int] = Field(min_length=1)
+
+
+class SimCLR(Method):
+    def __init__(self, encoder: Encoder, settings: Settings) -> None:
+        super().__init__()
+        self.settings: Settings = settings
+        self.encoder = encoder
+        self.projection = perceptron([encoder.dim, *settings.projection])
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"encoder": list(self.parameters())}
+
+    def rule(self) -> Optimiser:
+        return self.settings.optimiser
+
+    def rates(self, epoch: float) -> dict[str, float]:
+        return {"encoder": self.settings.optimiser.at(epoch, self.settings.epochs)}
+
+    def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
+        first, second = (
+            self.projection(self.encoder(augment(batch.images, self.settings.views))) for _ in range(2)
+        )
+        yield {"contrast": contrast(first, second, self.settings.loss, self.settings.temperature)}
+
+
+def build(encoder: Encoder, settings: Settings, images: int) -> SimCLR:
+    return SimCLR(encoder, settings)

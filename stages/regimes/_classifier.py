@@ -1,0 +1,45 @@
+"""What all regimes share: an encoder, a linear head, and the labelled images of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from torch import Tensor, nn
+
+from stages.encoders import Encoder
+from stages.training.augmentation import Views, augment, plain
+from stages.training.method import Epoch, Method, Training, shuffled
+from stages.training.schedule import Schedule
+
+
+class Block(Training):
+    """`init`: the member of `pretrain` to start from; `follows`: the section that says what the model is told, all of
+    the budget at once (labels) or more and more of it (schedule)."""
+
+    init: str
+    follows: Literal["labels", "schedule"]
+
+    def told_by(self, schedule: Schedule) -> Schedule | None:
+        """The schedule that says what the model is told, if it follows one; `schedule` is the section."""
+        return schedule if self.follows == "schedule" else None
+
+
+class Classifier(Method):
+    """Trains `head`, a linear layer, on the encoder's output; `encoder` and `head` are what is kept in the end."""
+
+    settings: Block
+
+    def __init__(self, encoder: Encoder, classes: int, settings: Block) -> None:
+        super().__init__()
+        self.settings = settings
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.dim, classes)
+
+    def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
+        return shuffled(epoch.labelled(), self.settings.batch_size, self.settings.steps)
+
+
+def view(images: Tensor, views: Views | None) -> Tensor:
+    """Augmented as `views` says, or the images as they are: uint8 [N, S, S, 3] to float [N, 3, S, S]."""
+    return plain(images) if views is None else augment(images, views)

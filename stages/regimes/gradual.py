@@ -1,0 +1,108 @@
+"""Gradual supervision (system A): at each step the views of all images shown contrast, and a linear probe learns from
+the images told; more classes and more labels come with the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stages.encoders import Encoder
+from stages.pretraining._heads import perceptron
+from stages.regimes._classifier import Block, Classifier
+from stages.training.augmentation import Views, augment
+from stages.training.contrast import Loss, contrast
+from stages.training.method import Batch, Epoch, shuffled
+from stages.training.optimiser import Rule
+from stages.training.schedule import Schedule
+
+
+class Settings(Block):
+    """A batch holds labelled and unlabelled images in proportion, but at least `least_labelled` labelled ones.
+
+    `contrast_views` are for all images, `probe_views` for the labelled ones; `probe_moves_encoder`: whether the probe's
+    loss moves the encoder too. (The reference does so in one file and not in another; its text says that it does.)
+    `start_classes`: null for the schedule's, a number to stand in for it, so that one run compares several.
+    Learning rates are the schedule's: `encoder_rate` for encoder and projection head, `probe_rate` for the probe.
+    """
+
+    regime: Literal["gradual"]
+    follows: Literal["schedule"]
+    optimiser: Rule
+    contrast_views: Views
+    probe_views: Views
+    loss: Loss
+    temperature: float = Field(gt=0)
+    projection: list[int] = Field(min_length=1)
+    probe_moves_encoder: bool
+    least_labelled: int = Field(ge=1)
+    start_classes: int | None = Field(ge=1)
+
+    def told_by(self, schedule: Schedule) -> Schedule:
+        if self.start_classes is None:
+            return schedule
+        return Schedule.model_validate(schedule.model_dump() | {"start_classes": self.start_classes})
+
+
+class Gradual(Classifier):
+    settings: Settings
+
+    def __init__(self, encoder: Encoder, classes: int, settings: Settings, schedule: Schedule) -> None:
+        super().__init__(encoder, classes, settings)
+        self.schedule = schedule
+        self.projection = perceptron([encoder.dim, *settings.projection])
+        self._labelled_in_batch = 0
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        learners = [*self.encoder.parameters(), *self.projection.parameters()]
+        return {"encoder": learners, "probe": list(self.head.parameters())}
+
+    def rule(self) -> Rule:
+        return self.settings.optimiser
+
+    def rates(self, epoch: float) -> dict[str, float]:
+        return {"encoder": self.schedule.encoder_rate.at(int(epoch)), "probe": self.schedule.probe_rate.at(int(epoch))}
+
+    def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
+        """Each batch holds its labelled images first, and the same number of them throughout the epoch."""
+        labelled, unlabelled = epoch.labelled(), epoch.unlabelled()
+        size = min(self.settings.batch_size, len(epoch.shown))
+        steps = self.settings.steps or -(-len(epoch.shown) // size)
+        share = max(round(size * len(labelled) / len(epoch.shown)), min(self.settings.least_labelled, size))
+        if not len(unlabelled):
+            share = size
+        self._labelled_in_batch = min(share, len(labelled))
+        known = shuffled(labelled, self._labelled_in_batch, steps)
+        if self._labelled_in_batch == size:
+            yield from known
+            return
+        unknown = shuffled(unlabelled, size - self._labelled_in_batch, steps)
+        for one, other in zip(known, unknown, strict=True):
+            yield torch.cat([one, other])
+
+    def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
+        first, second = (
+            self.projection(self.encoder(augment(batch.images, self.settings.contrast_views))) for _ in range(2)
+        )
+        yield {"contrast": contrast(first, second, self.settings.loss, self.settings.temperature)}
+
+        told = slice(self._labelled_in_batch)
+        images = augment(batch.images[told], self.settings.probe_views)
+        if self.settings.probe_moves_encoder:
+            features = self.encoder(images)
+        else:
+            self.encoder.eval()
+            with torch.no_grad():
+                features = self.encoder(images)
+            self.encoder.train()
+        logits = self.head(features)
+        yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels[told])}
+
+
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None) -> Gradual:
+    assert schedule is not None, "Settings.follows says so"
+    return Gradual(encoder, classes, settings, schedule)

@@ -1,0 +1,77 @@
+"""Probe: a linear head on a frozen encoder, which it never moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stages.encoders import Encoder
+from stages.regimes._classifier import Block, Classifier
+from stages.training.augmentation import Views, augment, plain
+from stages.training.images import Images
+from stages.training.method import Batch, Epoch
+from stages.training.optimiser import Optimiser
+from stages.training.schedule import Schedule
+
+_BATCH = 1000
+
+
+class Settings(Block):
+    """`views`: null takes the images as they are, and the frozen encoder's features of them are computed once."""
+
+    regime: Literal["probe"]
+    optimiser: Optimiser
+    views: Views | None
+
+
+class Probe(Classifier):
+    settings: Settings
+
+    def __init__(self, encoder: Encoder, classes: int, settings: Settings) -> None:
+        super().__init__(encoder, classes, settings)
+        encoder.requires_grad_(False)
+        self._features: Tensor | None = None
+        self._row: Tensor | None = None
+
+    def train(self, mode: bool = True) -> Probe:
+        """The encoder stays in evaluation mode, else its running statistics would move."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"head": list(self.head.parameters())}
+
+    def rule(self) -> Optimiser:
+        return self.settings.optimiser
+
+    def rates(self, epoch: float) -> dict[str, float]:
+        return {"head": self.settings.optimiser.at(epoch, self.settings.epochs)}
+
+    def begin_epoch(self, epoch: Epoch, images: Images) -> None:
+        """Computes the features of the images told; told more since, of these anew."""
+        labelled = epoch.labelled()
+        if self.settings.views is not None or (self._features is not None and len(self._features) == len(labelled)):
+            return
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            self._features = torch.cat([self.encoder(plain(images[part])) for part in labelled.split(_BATCH)])
+        self._row = torch.zeros(len(images), dtype=torch.int64, device=labelled.device)
+        self._row[labelled] = torch.arange(len(labelled), device=labelled.device)
+
+    def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
+        if self._features is not None and self._row is not None:
+            features = self._features[self._row[batch.indices]]
+        else:
+            assert self.settings.views is not None
+            with torch.no_grad():
+                features = self.encoder(augment(batch.images, self.settings.views))
+        logits = self.head(features)
+        yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels)}
+
+
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None) -> Probe:
+    return Probe(encoder, classes, settings)

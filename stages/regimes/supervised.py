@@ -1,0 +1,45 @@
+"""Supervised: cross-entropy on the images told, encoder and head together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stages.encoders import Encoder
+from stages.regimes._classifier import Block, Classifier, view
+from stages.training.augmentation import Views
+from stages.training.method import Batch
+from stages.training.optimiser import Optimiser
+from stages.training.schedule import Schedule
+
+
+class Settings(Block):
+    """`views`: null for images as they are."""
+
+    regime: Literal["supervised"]
+    optimiser: Optimiser
+    views: Views | None
+
+
+class Supervised(Classifier):
+    settings: Settings
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"model": list(self.parameters())}
+
+    def rule(self) -> Optimiser:
+        return self.settings.optimiser
+
+    def rates(self, epoch: float) -> dict[str, float]:
+        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
+
+    def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
+        logits = self.head(self.encoder(view(batch.images, self.settings.views)))
+        yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels)}
+
+
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None) -> Supervised:
+    return Supervised(encoder, classes, settings)

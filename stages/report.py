@@ -1,0 +1,148 @@
+"""What is told of a comparison: the text and the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from stages import comparison
+from stages.comparison import Column, Results
+from stages.page import Section, html
+
+SELECTION = [
+    Column("balance", "class balance", digits=3),
+    Column("smallest_share", "smallest class (%)", share=True),
+    Column("mean_distance", "mean distance", digits=3),
+    Column("largest_distance", "largest distance", digits=3),
+    Column("nmi", "NMI", digits=3),
+    Column("ari", "ARI", digits=3),
+]
+EXTRACTORS = [
+    Column("knn_euclidean", "10-NN, Euclidean (%)", share=True),
+    Column("knn_cosine", "10-NN, cosine (%)", share=True),
+    Column("kmeans_nmi", "k-means NMI", digits=3),
+    Column("kmeans_ari", "k-means ARI", digits=3),
+    Column("dimensions", "dimensions", digits=0),
+    Column("images_per_second", "images/s", digits=0),
+]
+CLASSES = [
+    Column("test_accuracy", "test (%)", share=True),
+    Column("introduced_epoch", "first seen in epoch", digits=0),
+    Column("best_validation", "validation, best epoch (%)", share=True),
+    Column("last_validation", "validation, last epoch (%)", share=True),
+    Column("forgetting", "forgotten (points)", share=True),
+]
+
+
+def text(results: Results) -> str:
+    """The tables in Markdown."""
+    models, strategies, extractors = _tables(results)
+    parts = [
+        "## Models",
+        _spread(results),
+        comparison.markdown(models),
+        "## Selection",
+        "The images each strategy chose to label.",
+        comparison.markdown(strategies),
+        "## Features",
+        "Each extractor, on validation images; one seed.",
+        comparison.markdown(extractors),
+    ]
+    if results.notes:
+        parts += ["## Notes", "\n".join(f"- {note}" for note in results.notes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def page(results: Results, pictures: Mapping[str, Path]) -> str:
+    """The page, with the pictures that `draw` made."""
+    models, strategies, extractors = _tables(results)
+    spread = _spread(results)
+
+    def shown(name: str, shows: str) -> list[tuple[Path, str]]:
+        return [(pictures[name], shows)] if name in pictures else []
+
+    band = f"band and bars: one standard deviation over {_seeds(results)}" if len(results.seeds) > 1 else "one seed"
+    sections = [
+        Section("Models", "", models, shown("accuracy", "Test accuracy of each model, as bars")),
+        Section(
+            "Learning curves",
+            f"Accuracy on the validation images after each epoch; {band}.",
+            pictures=shown("learning_curves", "Validation accuracy by epoch"),
+        ),
+        Section(
+            "Accuracy against labels",
+            f"Accuracy on the validation images against the labels told so far; the mark is the last epoch; {band}.",
+            pictures=shown("accuracy_by_labels", "Validation accuracy by labels told"),
+        ),
+        Section(
+            "Classes",
+            f"Accuracy on the test images of each class, last epoch, mean over {_seeds(results)}.",
+            pictures=shown("per_class", "Test accuracy by model and class"),
+        ),
+        Section(
+            "Each model",
+            f"Test images, last epoch. Tables: mean over {_seeds(results)}. "
+            f"Maps: the embedding of seed {results.seeds[0]}.",
+            folded=[_model(results, model, pictures) for model in results.scores],
+        ),
+        Section(
+            "Selection",
+            f"The images each strategy chose to label; mean over {_seeds(results)}. Balance is the normalised entropy "
+            "of the classes (1: equal shares); distances are those of the pool to the nearest chosen image.",
+            strategies,
+            shown("balance", "Class balance of each strategy, as bars"),
+        ),
+        Section(
+            "Features",
+            f"Each extractor, on validation images; one seed ({results.seeds[0]}).",
+            extractors,
+            shown("features", "10-NN accuracy of each extractor, as bars"),
+        ),
+    ]
+    title = f"Little label learners: {results.data}"
+    return html(title, [spread, *results.notes], sections)
+
+
+def _model(results: Results, model: str, pictures: Mapping[str, Path]) -> Section:
+    seeds = results.per_class[model]
+    classes = {name: [seed[name] for seed in seeds if name in seed] for name in results.classes}
+    wanted = {f"map-{model}": "map of the embedding", f"confusion-{model}": "confusion matrix"}
+    shown = [(pictures[name], f"{model}: {shows}") for name, shows in wanted.items() if name in pictures]
+    return Section(model, "", comparison.rows(comparison.summary(classes), CLASSES, "class"), shown)
+
+
+def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
+    """Models, strategies and extractors."""
+    table = comparison.summary(results.scores)
+    subsets = [one for one in dict.fromkeys(table["figure"]) if one.startswith("accuracy/")]
+    models = [
+        Column("accuracy", "test (%)", share=True),
+        *(Column(one, f"test, {one.removeprefix('accuracy/')} (%)", share=True) for one in subsets),
+        Column("validation_accuracy_last", "validation (%)", share=True),
+        Column("validation_accuracy_best", "best validation (%)", share=True),
+        Column("knn_accuracy", "k-NN (%)", share=True),
+        Column("ari", "ARI", digits=3),
+        Column("nmi", "NMI", digits=3),
+        Column("labels_used", "labels", digits=0),
+        Column("epochs", "epochs", digits=0),
+    ]
+    return (
+        comparison.rows(table, models, "model"),
+        comparison.rows(comparison.summary(results.strategies), SELECTION, "strategy"),
+        comparison.rows(comparison.summary(results.extractors), EXTRACTORS, "extractor"),
+    )
+
+
+def _spread(results: Results) -> str:
+    """What the figures of the models are: of which epoch, of which data, over how many seeds."""
+    over = (
+        f"mean ± standard deviation over {_seeds(results)}"
+        if len(results.seeds) > 1
+        else f"one seed ({results.seeds[0]}), so no spread"
+    )
+    return f"Data: {results.data}, {len(results.classes)} classes. Last epoch unless a column says otherwise; {over}."
+
+
+def _seeds(results: Results) -> str:
+    named = ", ".join(map(str, results.seeds))
+    return f"{len(results.seeds)} seeds ({named})" if len(results.seeds) > 1 else f"one seed ({named})"

@@ -1,0 +1,88 @@
+"""A ranking of the pool by one strategy, for each seed, and how good the choice is.
+
+`python -m stages.select <strategy>` reads the features that the strategy names; the labels of the pool only
+for the quality, after the choice. Writes data/selection/<strategy>/: ranking.npy int64 [seeds, n] (the chosen
+first, then the others in random order), clusters.npy int64 [seeds, n] (-1 for a strategy without clusters)
+and quality.json.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages import layout, params, tenants
+from stages.errors import UserError, run
+from stages.files import whole_folder
+from stages.selection import Selection, check_budget, full_ranking
+from stages.selection._quality import quality
+from stages.training.device import pick
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        raise UserError("usage: python -m stages.select <name of a strategy in params.yaml>")
+    name = sys.argv[1]
+    parameters = params.read()
+    settings = parameters.strategies[name]
+    device = pick(parameters.compute)
+    path = layout.needed(layout.FEATURES / settings.extractor / "pool.npy")
+    features = np.load(path)
+    if not np.isfinite(features).all():
+        bad = int((~np.isfinite(features).all(1)).sum())
+        raise UserError(f"{path}: features of {bad} images are not finite; check extractors.{settings.extractor}")
+    # not by layout.part, which wants the images as well
+    labels = np.load(layout.needed(layout.SPLIT / "pool.npz"))["labels"]
+    classes = layout.description()["classes"]
+    if len(features) != len(labels):
+        raise UserError(f"{path}: {len(features)} rows for {len(labels)} images of the pool; run `dvc repro`")
+    budget = parameters.labels.count(len(features), len(classes))
+
+    strategy = tenants.load("selection", settings.strategy)
+    selections = choose(strategy, features, budget, settings, seeds=parameters.seeds, device=device)
+    figures, notes = [], []
+    for seed, selection in zip(parameters.seeds, selections, strict=True):
+        one, said = quality(features, selection, labels, classes, device)
+        figures.append({"seed": seed, **one})
+        notes += [note for note in said if note not in notes]
+
+    n = len(features)
+    rankings = [full_ranking(s, n, seed) for s, seed in zip(selections, parameters.seeds, strict=True)]
+    none = np.full(n, -1, dtype=np.int64)
+    with whole_folder(layout.SELECTION / name) as folder:
+        np.save(folder / "ranking.npy", np.stack(rankings))
+        np.save(
+            folder / "clusters.npy",
+            np.stack([none if s.clusters is None else s.clusters for s in selections]),
+        )
+        layout.write_json(
+            folder / "quality.json", {"strategy": name, "budget": budget, "seeds": figures, "notes": notes}
+        )
+    print(f"{name}: {budget} of {n} images, balance {', '.join(_shown(one['balance']) for one in figures)}")
+
+
+def choose(
+    strategy: ModuleType,
+    features: np.ndarray,
+    budget: int,
+    settings: Any,
+    *,
+    seeds: list[int],
+    device: torch.device,
+) -> list[Selection]:
+    """One selection for each seed; the strategy sees features [n, d] and no label. Raises UserError for a
+    budget above n."""
+    check_budget(budget, features)
+    return [strategy.select(features, budget, settings, seed=seed, device=device) for seed in seeds]
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    run(main)

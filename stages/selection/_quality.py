@@ -1,0 +1,66 @@
+"""How good a choice of images is; the only part of selection that is told the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages import scores
+from stages.neighbours import nearest
+from stages.selection import Selection
+
+
+def quality(
+    features: np.ndarray,
+    selection: Selection,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    device: torch.device,
+) -> tuple[dict[str, Any], list[str]]:
+    """Figures of one selection from a pool, and notes on what could not be measured.
+
+    features: float32 [n, d]; labels: int64 [n], -1 unknown, left out of every figure that needs them:
+    `left_out` of the chosen images have none. balance: entropy of the chosen images' classes over that of
+    equal shares, 1 at best. mean_distance, largest_distance: Euclidean, of the pool's images to the nearest
+    chosen. nmi, ari: of the strategy's clusters with the classes or, where it has none, of the parts of the
+    pool that are nearest to each chosen image.
+    """
+    points = torch.from_numpy(features).to(device)
+    chosen = torch.from_numpy(selection.indices).to(device)
+    distances, to = nearest(points, points[chosen], 1)
+    clusters = to[:, 0].cpu().numpy() if selection.clusters is None else selection.clusters
+    told = labels[selection.indices]
+    counts = np.bincount(told[told >= 0], minlength=len(classes))
+    agreement = scores.clustering(labels, clusters)
+    figures = {
+        "class_counts": dict(zip(classes, counts.tolist(), strict=True)),
+        "balance": balance(counts),
+        "smallest_share": float(counts.min() / counts.sum()) if counts.sum() else None,
+        "mean_distance": distances.double().mean().item(),
+        "largest_distance": distances.max().item(),
+        "nmi": agreement["nmi"],
+        "ari": agreement["ari"],
+        "left_out": int((told < 0).sum()),
+    }
+    notes = []
+    if not counts.sum():
+        notes.append("balance, smallest_share: no chosen image has a label")
+    if agreement["nmi"] is None:
+        notes.append("nmi, ari: no image of the pool has a label")
+    elif (labels < 0).any():
+        notes.append(f"nmi, ari: {(labels < 0).sum()} images of the pool without a label are left out")
+    return figures, notes
+
+
+def balance(counts: np.ndarray) -> float | None:
+    """Normalised entropy of class counts [C]: 1 for equal counts, 0 for a single class among several, None
+    for none."""
+    if not counts.sum():
+        return None
+    if len(counts) == 1:
+        return 1.0
+    shares = counts[counts > 0] / counts.sum()
+    return max(0.0, float(-(shares * np.log(shares)).sum() / np.log(len(counts))))

@@ -1,0 +1,47 @@
+"""The images nearest to, or drawn from around, the centroids of k-means."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, Field
+
+from stages.kmeans import kmeans
+from stages.selection import Selection, check_budget, normalised
+
+
+class Settings(BaseModel, extra="forbid", frozen=True):
+    """`per_centroid`: images of each centroid, of which there are budget / per_centroid, rounded up; `pick`:
+    the nearest to it, or any of its cluster at random; `normalise`: features to length 1 first."""
+
+    strategy: Literal["kmeans"]
+    extractor: str
+    per_centroid: int = Field(ge=1)
+    pick: Literal["nearest", "random"]
+    normalise: bool
+
+
+def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
+    """Round by round one image of each cluster, so that the first images of the ranking are spread as well.
+
+    Where a cluster has fewer images than it should give, the others give more, in further rounds.
+    """
+    check_budget(budget, features)
+    points = torch.from_numpy(normalised(features, settings.normalise)).to(device)
+    centres, labels, _ = kmeans(points, -(-budget // settings.per_centroid), seed=seed)
+    clusters = labels.cpu().numpy()
+    if settings.pick == "nearest":
+        order = torch.cat([(x - centres[c]).norm(dim=1) for x, c in _blocks(points, labels)]).cpu().numpy()
+    else:
+        order = np.random.default_rng([seed, 3]).random(len(features))
+    by_cluster = np.lexsort((order, clusters))  # stable: ties by the lower index
+    first = np.searchsorted(clusters[by_cluster], clusters[by_cluster])
+    turn = np.arange(len(features)) - first
+    indices = by_cluster[np.lexsort((clusters[by_cluster], turn))][:budget]
+    return Selection(indices.astype(np.int64), clusters)
+
+
+def _blocks(points: torch.Tensor, labels: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return list(zip(torch.split(points, 4096), torch.split(labels, 4096), strict=True))

@@ -1,0 +1,26 @@
+"""Images at random, each as likely as any other: what every other strategy has to beat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import BaseModel
+
+from stages.selection import Selection, check_budget
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Settings(BaseModel, extra="forbid", frozen=True):
+    """`extractor`: whose features the quality of the choice is measured in."""
+
+    strategy: Literal["random"]
+    extractor: str
+
+
+def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
+    """Without replacement. A smaller budget buys the first images of a larger one."""
+    check_budget(budget, features)
+    return Selection(np.random.default_rng([seed, 1]).permutation(len(features))[:budget].astype(np.int64), None)

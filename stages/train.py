@@ -1,0 +1,99 @@
+"""python -m stages.train NAME: trains one model from the labels it is told, once for each seed.
+
+Reads data/raw/train, data/split/{pool,validation}.npz, the ranking of labels.strategy and the encoder to start from;
+writes data/models/NAME/seed-<s>/. Validation labels serve the history alone: nothing is trained or chosen on them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+from safetensors.torch import save_file
+
+from stages import encoders, layout, params, tenants
+from stages.errors import UserError, run
+from stages.files import whole_folder
+from stages.training import checkpoint, measure, world
+from stages.training.device import half, pick
+from stages.training.images import Images
+from stages.training.loop import Hardware, Row, fit, seed_all
+
+
+def main() -> None:
+    checkpoint.die_with_dvc()
+    parameters = params.read()
+    name = parameters.models.named(sys.argv[1:])
+    settings = parameters.models[name]
+    regime = tenants.load("regimes", settings.regime)
+    device = pick(parameters.compute)
+    hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
+    pool, validation, description = layout.part("pool"), layout.part("validation"), layout.description()
+    images = Images(pool.packed, pool.indices, device)
+    held_out = Images(validation.packed, validation.indices, device)
+    classes = description["classes"]
+    parameters.check_classes(classes)
+    schedule = settings.told_by(parameters.schedule)
+    rankings = np.load(layout.needed(layout.SELECTION / parameters.labels.strategy / "ranking.npy"))
+    start, target = layout.ENCODERS / settings.init, layout.MODELS / name
+
+    stamp = {
+        "block": settings.model_dump(),
+        "labels": parameters.labels.model_dump(),
+        "schedule": schedule and schedule.model_dump(),
+        "compute": parameters.compute.model_dump(),
+        "seeds": parameters.seeds,
+    }
+    inputs = [
+        layout.RAW / "description.json",
+        *(layout.SPLIT / f"{part}" for part in ("pool.npz", "validation.npz", "description.json")),
+        layout.SELECTION / parameters.labels.strategy / "ranking.npy",
+        layout.needed(start),
+    ]
+    with (
+        checkpoint.scratch(f"train-{name}", checkpoint.key(stamp, inputs), target) as scratch,
+        whole_folder(target) as folder,
+    ):
+        for seed, ranking in zip(parameters.seeds, rankings, strict=True):
+            bought = parameters.labels.bought(ranking, pool.labels, len(classes))
+            if schedule is None:
+                shown = world.fixed(pool.labels, bought, settings.classes or len(classes), settings.epochs)
+            else:
+                order = schedule.order(classes, seed)[: settings.classes]
+                shown = world.gradual(pool.labels, bought, order, schedule, epochs=settings.epochs, seed=seed)
+            if not shown.labels_told(0):
+                raise UserError(
+                    f"models.{name}: not one of the {len(bought)} labels bought is of the classes shown; "
+                    "raise labels.budget, or label some images"
+                )
+            seed_all(seed, 0)
+            encoder = encoders.load(layout.seed_folder(start, seed))
+            classifier = regime.build(encoder, len(classes), settings, schedule)
+
+            def validate(classifier: Any) -> Row:
+                predicted = measure.predict(classifier.encoder, classifier.head, held_out, hardware.half)
+                return measure.validation(predicted, validation.labels, classes)
+
+            history = fit(
+                classifier,
+                images,
+                world.Told(pool.labels, shown),
+                shown,
+                seed=seed,
+                hardware=hardware,
+                resume=scratch / f"seed-{seed}.safetensors",
+                measure=validate if len(validation.indices) else None,
+                title=f"train {name}, seed {seed}",
+            )
+            seed_folder = layout.seed_folder(folder, seed)
+            encoders.save(classifier.encoder, seed_folder)
+            head = {key: value.detach().cpu().contiguous() for key, value in classifier.head.state_dict().items()}
+            save_file(head, seed_folder / "head.safetensors")
+            layout.write_table(seed_folder / "history.csv", history)
+            introduced = dict(zip(classes, shown.introduced(pool.labels, len(classes)), strict=True))
+            layout.write_json(seed_folder / "introduced.json", introduced)
+
+
+if __name__ == "__main__":
+    run(main)

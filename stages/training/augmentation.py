@@ -1,0 +1,63 @@
+"""Views of images, made in batches on the device, with parameters drawn for each image."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import BaseModel, Field
+from torch import Tensor
+from torch.nn import functional
+
+
+class Views(BaseModel, extra="forbid", frozen=True):
+    """System A's augmentation. With z = 1 - sqrt(min_area), each axis by itself is shifted by up to z / 2 of the image
+    and zoomed in by up to z; then each pixel's colour is multiplied by a 3 x 3 matrix drawn for its image: a brightness
+    scale in 1 +- brightness, times the identity, plus a jitter in +- jitter for each entry; clipped to [0, 1].
+    What a shift brings in from outside is the image reflected. `flip`: left and right swapped in half of the views."""
+
+    min_area: float = Field(gt=0, le=1)
+    brightness: float = Field(ge=0, le=1)
+    jitter: float = Field(ge=0, le=1)
+    flip: bool
+
+
+def augment(images: Tensor, views: Views, dtype: torch.dtype = torch.float32) -> Tensor:
+    """One random view of each image.
+
+    images: uint8 [N, S, S, 3]. Returns dtype [N, 3, S, S] in [0, 1], channels last in memory.
+    Parameters come from torch's default generator of the images' device.
+    """
+    n = len(images)
+    device = images.device
+    z = 1 - views.min_area**0.5
+    shift = (torch.rand(n, 2, device=device) - 0.5) * z
+    zoom = 1 - torch.rand(n, 2, device=device) * z
+    if views.flip:
+        zoom[:, 1] *= torch.where(torch.rand(n, device=device) < 0.5, -1.0, 1.0)
+    scale = 1 + (torch.rand(n, 1, 1, device=device) * 2 - 1) * views.brightness
+    jitter = (torch.rand(n, 3, 3, device=device) * 2 - 1) * views.jitter
+    colour = scale * torch.eye(3, device=device) + jitter
+    return resample(images, zoom, shift, colour, dtype)
+
+
+def resample(images: Tensor, zoom: Tensor, shift: Tensor, colour: Tensor, dtype: torch.dtype) -> Tensor:
+    """Bilinear resampling by zoom and shift for each axis, then a colour matrix, clipped to [0, 1].
+
+    images: uint8 [N, S, S, 3]; zoom, shift: [N, 2] for rows and columns: output position p in [-1/2, 1/2] reads the
+    input at zoom * p + shift, a negative zoom mirrors; outside, the image is reflected about its edge;
+    colour: [N, 3, 3], output channel by input channel. Returns dtype [N, 3, S, S], channels last in memory.
+    """
+    n, size = images.shape[:2]
+    with torch.autocast(images.device.type, enabled=False):
+        # affine_grid counts in half images, x before y
+        theta = torch.diag_embed(zoom.flip(1), dim1=1, dim2=2)
+        theta = torch.cat([theta, 2 * shift.flip(1)[:, :, None]], dim=2)
+        where = functional.affine_grid(theta, [n, 3, size, size], align_corners=False)
+        pixels = images.permute(0, 3, 1, 2).float()
+        pixels = functional.grid_sample(pixels, where, padding_mode="reflection", align_corners=False)
+        mixed = torch.bmm(colour / 255, pixels.flatten(2)).clamp_(0, 1).view(n, 3, size, size)
+        return mixed.to(dtype, memory_format=torch.channels_last)
+
+
+def plain(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The images as they are: uint8 [N, S, S, 3] to dtype [N, 3, S, S] in [0, 1], channels last in memory."""
+    return (images.to(dtype) / 255).permute(0, 3, 1, 2)

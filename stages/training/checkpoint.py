@@ -1,0 +1,123 @@
+"""One file that holds all of a run's state, and the scratch folder where it lies."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from stages.errors import UserError
+from stages.files import whole_file
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
+    """Writes the method's and the optimiser's state and the history so far, whole or not at all."""
+    tensors: dict[str, Tensor] = {f"method.{key}": value for key, value in method.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        for key, value in state.items():
+            if value is not None:
+                tensors[f"optimiser.{index}.{key}"] = torch.as_tensor(value)
+    # safetensors refuses tensors that share memory
+    tensors = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
+    with whole_file(path) as partial:
+        save_file(tensors, partial, metadata={"history": json.dumps(history)})
+
+
+def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """Brings method and optimiser to the saved state and returns the history; without a file it returns none.
+
+    Raises UserError for a file that cannot be read.
+    """
+    if not path.exists():
+        return []
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            history: list[dict[str, Any]] = json.loads(file.metadata()["history"])
+    except SafetensorError as error:
+        raise UserError(f"{path}: a broken checkpoint ({error}); remove it to begin anew") from None
+    method.load_state_dict({key.removeprefix("method."): t for key, t in tensors.items() if key.startswith("method.")})
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimiser."):
+            _, index, name = key.split(".", 2)
+            state.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    return history
+
+
+def key(parameters: Mapping[str, Any], inputs: list[Path]) -> str:
+    """A hash of the code imported so far, the parameters, and the contents of the input files and folders."""
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode())
+    for module in sorted(filter(None, (getattr(m, "__file__", None) for m in list(sys.modules.values())))):
+        if _PACKAGE in Path(module).resolve().parents:
+            digest.update(Path(module).read_bytes())
+    for path in inputs:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(str(file).encode())
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:24]
+
+
+@contextmanager
+def scratch(stage: str, key: str, output: Path) -> Iterator[Path]:
+    """The folder `$DVC_ROOT/.scratch/<stage>-<key>`, which outlives a killed run and is removed after a good one.
+
+    DVC_ROOT names the main repository even in the copies in which queued experiments run, so that a run killed in one
+    copy goes on in the next. Raises UserError where another process works on the same run or the same output.
+    """
+    room = Path(os.environ.get("DVC_ROOT", ".")).resolve() / ".scratch"
+    folder = room / f"{stage}-{key}"
+    room.mkdir(parents=True, exist_ok=True)
+    of_output = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:24]
+    with _alone(room / f"{stage}-{key}.lock", output), _alone(room / f"output-{of_output}.lock", output):
+        folder.mkdir(exist_ok=True)
+        yield folder
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone(path: Path, output: Path) -> Iterator[None]:
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise UserError(
+                f"{output}: process {file.read().strip() or '?'} is at work on it; wait for it or end it"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        # the file stays: removing a lock file that another process has just opened would give two owners
+        yield
+
+
+def die_with_dvc() -> None:
+    """Under DVC, asks Linux to kill this process when DVC dies, so that no orphan goes on writing."""
+    if "DVC_STAGE" not in os.environ or not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    # it may have died in between
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,52 @@
+"""Packed images within reach of the device: all of them there where they fit, else streamed from the packed file."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# the rest is for the network and for other users of the card
+_SHARE_OF_FREE_MEMORY = 0.4
+
+
+class Images:
+    """uint8 [N, S, S, 3] by row number.
+
+    packed: uint8 [M, S, S, 3], an array or a memory map; rows: int64 [N], which of them are meant.
+    """
+
+    def __init__(self, packed: np.ndarray, rows: np.ndarray, device: torch.device) -> None:
+        self.device = device
+        self._packed, self._rows = packed, rows
+        self._resident: Tensor | None = None
+        if len(rows) * packed[:1].nbytes <= _SHARE_OF_FREE_MEMORY * _free_memory(device):
+            self._resident = torch.from_numpy(packed[rows]).to(device)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, indices: Tensor) -> Tensor:
+        """The images at int64 [B], on the device."""
+        if self._resident is not None:
+            return self._resident[indices]
+        # ascending rows read a disk forwards
+        rows, order = np.unique(self._rows[indices.cpu().numpy()], return_inverse=True)
+        batch = torch.from_numpy(self._packed[rows][order])
+        if self.device.type == "cuda":
+            batch = batch.pin_memory()
+        return batch.to(self.device, non_blocking=True)
+
+
+def _free_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    # where the system does not tell (macOS), a size that any machine for this work has
+    return 8 * 2**30

@@ -1,0 +1,67 @@
+"""The labelling budget: the section `labels`, and which labels it buys."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from pydantic import BaseModel, Field, field_validator
+
+from stages.errors import UserError
+
+
+class Labels(BaseModel, extra="forbid", frozen=True):
+    """`strategy` names the ranking that training follows, `budget` how far: a number of labels (400),
+    a number per class ("40/class"), or a share of the pool ("10%").
+
+    "N/class" is the benchmarks' convention: one walks down the ranking and keeps the first N images of each class,
+    which with a random ranking is stratified sampling. Everybody else pays for every label that is looked up, so a
+    number or a share takes the first images of the ranking, whatever their classes.
+    """
+
+    strategy: str
+    budget: int | str = Field(union_mode="left_to_right")
+
+    @field_validator("budget")
+    @classmethod
+    def _form(cls, budget: int | str) -> int | str:
+        if isinstance(budget, int):
+            if budget < 1:
+                raise ValueError("must be at least 1")
+        elif not re.fullmatch(r"[1-9]\d*/class|(100|\d{1,2})(\.\d+)?%", budget):
+            raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
+        return budget
+
+    def count(self, pool: int, classes: int) -> int:
+        """How many labels the budget buys in a pool of that size. Raises UserError where the pool has fewer."""
+        if isinstance(self.budget, int):
+            wanted = self.budget
+        elif self.budget.endswith("/class"):
+            wanted = int(self.budget.removesuffix("/class")) * classes
+        else:
+            wanted = round(float(self.budget.removesuffix("%")) / 100 * pool)
+        if wanted > pool:
+            raise UserError(f"labels.budget={self.budget}: {wanted} labels, but the pool has {pool} images")
+        if wanted < 1:
+            raise UserError(f"labels.budget={self.budget}: not one label in a pool of {pool} images")
+        return wanted
+
+    def bought(self, ranking: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+        """The images whose labels the budget buys, in the order of the ranking.
+
+        ranking: int64 [N], the pool from first to last; labels: int64 [N], true classes, -1 unknown.
+        Returns int64 [n]; images without a label are left out. Raises UserError where a class has too few.
+        """
+        count = self.count(len(ranking), classes)
+        if isinstance(self.budget, int) or self.budget.endswith("%"):
+            chosen = ranking[:count]
+            return chosen[labels[chosen] >= 0]
+        each = count // classes
+        ranked = labels[ranking]
+        kept = []
+        for c in range(classes):
+            of_class = np.flatnonzero(ranked == c)
+            if len(of_class) < each:
+                raise UserError(f"labels.budget={self.budget}: class {c} has only {len(of_class)} images in the pool")
+            kept.append(of_class[:each])
+        return ranking[np.sort(np.concatenate(kept))]

@@ -1,0 +1,132 @@
+"""The loop: epochs, optimiser steps, precision, history and checkpoints, the same for every method and regime."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from stages.errors import UserError
+from stages.training import checkpoint, optimiser
+from stages.training.device import autocast
+from stages.training.images import Images
+from stages.training.method import Batch, Epoch, Method
+from stages.training.world import Told, World
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where and how to compute; `compile` is torch.compile, on the GPU only."""
+
+    device: torch.device
+    half: bool
+    compile: bool
+
+
+def seed_all(seed: int, epoch: int) -> None:
+    """Seeds torch's default generators, all devices: (seed, 0) for first weights, (seed, e) for epoch e from 1."""
+    torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
+
+
+def fit(
+    method: Method,
+    images: Images,
+    told: Told,
+    world: World,
+    *,
+    seed: int,
+    hardware: Hardware,
+    resume: Path,
+    measure: Callable[[Method], Row] | None = None,
+    title: str = "",
+) -> list[Row]:
+    """Trains the method in place and returns its history, a row for each epoch.
+
+    images: the pool; told and world: what of it is labelled and shown at each epoch; resume: the checkpoint file, from
+    whose last finished epoch a killed run goes on, with the same result; measure: figures of the method after each
+    epoch, such as validation accuracy. Randomness depends on the seed and the epoch's number alone.
+    Raises UserError where a loss stops being a number.
+    """
+    device = hardware.device
+    method.to(device=device, memory_format=torch.channels_last)
+    rule = optimiser.build(method.rule(), method.groups())
+    history = checkpoint.restore(resume, method, rule)
+    epochs = method.settings.epochs
+    if hardware.compile and device.type == "cuda":
+        method.encoder.compile()  # type: ignore[operator]
+    bar = tqdm(total=epochs, initial=len(history), desc=title, unit="epoch", disable=None)
+    said = time.monotonic()
+    for number in range(len(history), epochs):
+        seed_all(seed, number + 1)
+        epoch = Epoch(number, _tensor(world.shown(number), device), _tensor(told.at(number), device))
+        row: Row = {"epoch": number + 1} | _train(method, rule, images, epoch, hardware, title)
+        row |= {
+            "classes_seen": world.classes_seen[number],
+            "labels_revealed": world.labels_told(number),
+            "images_shown": len(epoch.shown),
+        }
+        if measure is not None:
+            row |= measure(method)
+        history.append(row)
+        checkpoint.save(resume, method, rule, history)
+        bar.update()
+        bar.set_postfix(loss=f"{row['loss']:.3f}")
+        if bar.disable and time.monotonic() - said > 30:
+            said = time.monotonic()
+            print(f"{title}: epoch {number + 1} of {epochs}, loss {row['loss']:.3f}", file=sys.stderr, flush=True)
+    bar.close()
+    return history
+
+
+def _train(
+    method: Method, rule: torch.optim.Optimizer, images: Images, epoch: Epoch, hardware: Hardware, title: str
+) -> Row:
+    method.train()
+    method.begin_epoch(epoch, images)
+    # indices only: a whole epoch of them is small, and their number places each step within the epoch
+    batches = list(method.sampler(epoch))
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
+    for step, indices in enumerate(batches):
+        rates = method.rates(epoch.number + step / len(batches))
+        for group in rule.param_groups:
+            group["lr"] = rates[group["name"]]
+        updates = method.updates(Batch(indices, images[indices], epoch.labels[indices]))
+        while True:
+            # a generator runs in the context of who asks: forward in half precision, backward outside of it
+            with autocast(hardware.device, hardware.half):
+                losses = next(updates, None)
+            if losses is None:
+                break
+            rule.zero_grad(set_to_none=True)
+            torch.stack(list(losses.values())).sum().backward()
+            rule.step()
+            method.after_update()
+            for name, loss in losses.items():
+                sums[name] = sums[name] + loss.detach().float() if name in sums else loss.detach().float()
+                counts[name] = counts.get(name, 0) + 1
+    means = {name: float(total) / counts[name] for name, total in sums.items()}
+    for name, mean in means.items():
+        if not math.isfinite(mean):
+            raise UserError(
+                f"{title}: the loss {name!r} is {mean} in epoch {epoch.number + 1}; lower the learning rate"
+            )
+    row: Row = {"loss": sum(means.values())}
+    row |= {f"loss/{name}": mean for name, mean in means.items()}
+    row |= {f"lr/{group['name']}": group["lr"] for group in rule.param_groups}
+    return row
+
+
+def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(array).to(device)

@@ -1,0 +1,51 @@
+"""What is measured of a model while it trains and after: predictions and embeddings, in batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stages.training.augmentation import plain
+from stages.training.device import autocast
+from stages.training.images import Images
+
+_BATCH = 1000
+
+
+@torch.inference_mode()
+def embed(encoder: nn.Module, images: Images, half: bool) -> Tensor:
+    """Embeddings float32 [N, dim], on the device, in evaluation mode; the mode before is restored."""
+    training = encoder.training
+    encoder.eval()
+    batches = []
+    for indices in torch.arange(len(images), device=images.device).split(_BATCH):
+        with autocast(images.device, half):
+            batches.append(encoder(plain(images[indices])).float())
+    encoder.train(training)
+    return torch.cat(batches)
+
+
+@torch.inference_mode()
+def predict(encoder: nn.Module, head: nn.Module, images: Images, half: bool) -> np.ndarray:
+    """Predicted classes int64 [N]."""
+    training = head.training
+    head.eval()
+    predicted = head(embed(encoder, images, half)).argmax(1)
+    head.train(training)
+    return predicted.cpu().numpy()
+
+
+def validation(predicted: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, Any]:
+    """Accuracy overall and of each class by name; a class without images is left out. int64 [N] both."""
+    if not len(labels):
+        return {}
+    right = predicted == labels
+    row: dict[str, Any] = {"validation_accuracy": float(right.mean())}
+    for number, name in enumerate(classes):
+        of_class = labels == number
+        if of_class.any():
+            row[f"validation_accuracy/{name}"] = float(right[of_class].mean())
+    return row

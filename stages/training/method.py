@@ -1,0 +1,114 @@
+"""What a pretraining method or a regime is to the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import BaseModel, Field
+from torch import Tensor, nn
+
+
+class Training(BaseModel, extra="forbid", frozen=True):
+    """What every trained block of params.yaml says. `classes`: the world shows the first k classes only (null: all);
+    `steps` for each epoch (null: as many as one pass over the images takes)."""
+
+    classes: int | None = Field(ge=1)
+    epochs: int = Field(ge=1)
+    steps: int | None = Field(ge=1)
+    batch_size: int = Field(ge=2)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """indices int64 [B] in the pool, images uint8 [B, S, S, 3], labels int64 [B] with -1 for those not told."""
+
+    indices: Tensor
+    images: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What a method may know at an epoch (from 0): the images shown, int64 [n], and the labels told, int64 [N], -1
+    elsewhere; N is the size of the pool."""
+
+    number: int
+    shown: Tensor
+    labels: Tensor
+
+    def labelled(self) -> Tensor:
+        """The images shown whose labels have been told, int64."""
+        return self.shown[self.labels[self.shown] >= 0]
+
+    def unlabelled(self) -> Tensor:
+        """The images shown whose labels have not been told, int64."""
+        return self.shown[self.labels[self.shown] < 0]
+
+
+class Method(nn.Module):
+    """Owns its encoder, heads, queues and memory banks (as buffers), and says what to do with a batch.
+
+    The loop owns epochs, optimiser steps, precision, logging and checkpoints. `state_dict` is the whole state: whatever
+    an epoch leaves behind is a parameter or a persistent buffer, so that a resumed run is the run that never stopped.
+    Randomness comes from torch's default generators, which the loop seeds anew at each epoch.
+    """
+
+    settings: Training
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        """Named parameter groups, each with its own learning rate."""
+        raise NotImplementedError
+
+    def rule(self) -> Any:
+        """The optimiser's rule (training.optimiser.Rule)."""
+        raise NotImplementedError
+
+    def rates(self, epoch: float) -> dict[str, float]:
+        """The learning rate of each group at a fractional epoch."""
+        raise NotImplementedError
+
+    def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
+        """The batches of an epoch, as indices of the pool, int64 [B]. By default: the images shown, shuffled."""
+        return shuffled(epoch.shown, self.settings.batch_size, self.settings.steps)
+
+    def begin_epoch(self, epoch: Epoch, images: Any) -> None:
+        """Called before an epoch's first batch; `images` (training.images.Images) gives any of the pool's by index."""
+
+    def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
+        """Yields the named losses of one update after the other: the loop sums them, goes backward and steps, and only
+        then asks for the next. Parameters that a loss does not reach stay as they are."""
+        raise NotImplementedError
+
+    def after_update(self) -> None:
+        """Called after each optimiser step: momentum encoders, normalised prototypes."""
+
+
+def shuffled(indices: Tensor, batch_size: int, steps: int | None) -> Iterator[Tensor]:
+    """Batches of a random order of `indices`; with `steps`, that many batches, from as many orders as it takes.
+
+    One pass ends with the partial batch, unless it holds a single image, for which batch norm has no variance. Fewer
+    images than a batch make one batch of all of them.
+    """
+    size = min(batch_size, len(indices))
+    if steps is None:
+        order = indices[torch.randperm(len(indices), device=indices.device)]
+        for batch in order.split(size):
+            if len(batch) > 1 or len(indices) == 1:
+                yield batch
+        return
+    pending = indices[:0]
+    for _ in range(steps):
+        while len(pending) < size:
+            order = indices[torch.randperm(len(indices), device=indices.device)]
+            pending = torch.cat([pending, order])
+        yield pending[:size]
+        pending = pending[size:]
+
+
+def predict(encoder: nn.Module, head: nn.Module, images: Tensor) -> Tensor:
+    """Logits [N, C] of images [N, 3, S, S] in [0, 1]."""
+    logits: Tensor = head(encoder(images))
+    return logits

@@ -1,0 +1,36 @@
+"""Parameters for tests: the project's own blocks, cut down."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from stages import params, preset, tenants
+from stages.training.schedule import Schedule
+
+
+def base() -> dict[str, Any]:
+    """params.yaml as it stands."""
+    return params.load_yaml(params.FILE)
+
+
+def schedule(**changes: Any) -> Schedule:
+    """The section `schedule` of params.yaml, changed."""
+    return Schedule.model_validate(base()["schedule"] | changes)
+
+
+@cache
+def blocks(section: str) -> dict[str, dict[str, Any]]:
+    """One block of params.yaml or a preset for each tenant of the family, by tenant; a tenant without one is missing."""
+    family, key = params.FAMILIES[section]
+    found: dict[str, dict[str, Any]] = {}
+    for source in (base(), *(preset.load(name) for name in preset.names())):
+        for block in source.get(section, {}).values():
+            found.setdefault(block[key], block)
+    return {name: found[name] for name in tenants.names(family) if name in found}
+
+
+def settings(section: str, tenant: str, **changes: Any) -> Any:
+    """The Settings of a tenant's block, changed."""
+    family, _ = params.FAMILIES[section]
+    return tenants.load(family, tenant).Settings.model_validate(blocks(section)[tenant] | changes)

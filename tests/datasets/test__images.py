@@ -1,0 +1,104 @@
+import io
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.datasets import _images
+from stages.errors import UserError
+from tests.datasets.sources import noise, picture
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def test_a_picture_of_the_right_size_is_kept_to_the_last_bit() -> None:
+    pixels = noise(1, 32, 32, 3)[0]
+    assert np.array_equal(_images.decode(saved(Image.fromarray(pixels)), 32), pixels)
+
+
+def test_the_centred_square_is_kept_without_stretching() -> None:
+    pixels = np.zeros((16, 48, 3), dtype=np.uint8)
+    pixels[:, 16:32] = 200  # the middle square of three
+    for image in (Image.fromarray(pixels), Image.fromarray(pixels.transpose(1, 0, 2))):
+        decoded = _images.decode(saved(image), 8)
+        assert (decoded[1:-1, 1:-1] == 200).all()
+        assert decoded.min() > 150  # the filter reaches over the edge of the crop
+
+
+def test_shrinking_averages() -> None:
+    board = np.indices((64, 64)).sum(axis=0) % 2 * 255
+    shrunk = _images.decode(saved(Image.fromarray(np.repeat(board[..., None], 3, axis=2).astype(np.uint8))), 8)
+    assert np.abs(shrunk.astype(int) - 128).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF"])
+def test_formats_and_large_pictures(kind: str) -> None:
+    assert np.abs(_images.decode(picture(90, 700, 500, kind), 32).astype(int) - 90).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("image", "colour"),
+    [
+        (Image.new("L", (9, 9), 70), (70, 70, 70)),
+        (Image.new("1", (9, 9), 1), (255, 255, 255)),
+        (Image.new("RGBA", (9, 9), (10, 20, 30, 0)), (255, 255, 255)),
+        (Image.new("RGBA", (9, 9), (10, 20, 30, 255)), (10, 20, 30)),
+        (Image.new("LA", (9, 9), (50, 255)), (50, 50, 50)),
+        (Image.new("RGB", (9, 9), (10, 20, 30)).quantize(4), (10, 20, 30)),
+        (Image.fromarray(np.full((9, 9), 0x4621, dtype=np.uint16)), (0x46, 0x46, 0x46)),
+    ],
+)
+def test_every_kind_of_pixel_becomes_rgb(image: Image.Image, colour: tuple[int, int, int]) -> None:
+    decoded = _images.decode(saved(image), 9)
+    assert decoded.shape == (9, 9, 3)
+    assert (decoded == colour).all()
+
+
+def test_the_orientation_mark_of_a_camera_is_followed() -> None:
+    pixels = np.zeros((16, 16, 3), dtype=np.uint8)
+    pixels[:8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    decoded = _images.decode(saved(Image.fromarray(pixels), "JPEG", exif=exif), 16)
+    assert decoded[:7].max() < 30
+    assert decoded[-7:].min() > 225
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no picture", picture()[:60], picture(kind="JPEG")[:-300], saved(Image.new("F", (9, 9)), "TIFF")],
+    ids=["empty", "text", "cut PNG", "cut JPEG", "floats"],
+)
+def test_what_is_not_a_picture_is_refused_by_name(data: bytes) -> None:
+    out = np.zeros((200, 8, 8, 3), dtype=np.uint8)
+    files = [picture()] * 200
+    files[150] = data
+    pictures = ((out[row], f"a/{row}.png", partial(files.__getitem__, row)) for row in range(200))
+    with pytest.raises(UserError, match=r"a/150\.png is not a picture"):
+        _images.decode_into(pictures, 200)
+
+
+def test_each_picture_lands_in_its_place() -> None:
+    out = np.zeros((200, 8, 8, 3), dtype=np.uint8)
+    _images.decode_into(((out[row], "", partial(picture, row)) for row in reversed(range(200))), 200)
+    assert (out == np.arange(200)[:, None, None, None]).all()
+
+
+def test_resizing_arrays(tmp_path: Path) -> None:
+    colour, grey = noise(70, 8, 8, 3), noise(70, 8, 8)
+    assert _images.resize(colour, 8, tmp_path / "a.npy") is colour
+    assert np.array_equal(_images.resize(grey, 8, tmp_path / "a.npy")[..., 2], grey)
+    large = _images.resize(grey, 16, tmp_path / "a.npy")
+    assert large.shape == (70, 16, 16, 3)
+    assert np.array_equal(large[..., 0], large[..., 1])
+    assert np.array_equal(
+        large[69, ..., 0], np.asarray(Image.fromarray(grey[69]).resize((16, 16), Image.Resampling.BILINEAR))
+    )
+    assert np.array_equal(np.load(tmp_path / "a.npy"), large)
+    assert _images.resize(colour, 16, tmp_path / "b.npy").shape == (70, 16, 16, 3)

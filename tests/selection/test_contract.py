@@ -1,0 +1,76 @@
+"""What every strategy owes, whichever it is: a new file in stages/selection is held to it by its presence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stages import tenants
+from stages.errors import UserError
+from stages.selection import Selection
+from tests.blocks import blocks, settings
+
+STRATEGIES = tenants.names("selection")
+CPU = torch.device("cpu")
+
+
+def features(n: int = 120, dims: int = 6) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((n, dims)).astype(np.float32)
+
+
+def select(strategy: str, pool: np.ndarray, budget: int, seed: int = 0, **changes: Any) -> Selection:
+    block = settings("strategies", strategy, **changes)
+    return tenants.load("selection", strategy).select(pool, budget, block, seed=seed, device=CPU)
+
+
+def assert_valid(selection: Selection, n: int, budget: int) -> None:
+    assert selection.indices.dtype == np.int64 and selection.indices.shape == (budget,)
+    assert len(set(selection.indices.tolist())) == budget
+    assert set(selection.indices.tolist()) <= set(range(n))
+    if selection.clusters is not None:
+        assert selection.clusters.dtype == np.int64 and selection.clusters.shape == (n,)
+        assert selection.clusters.min() >= -1
+
+
+def test_every_strategy_has_a_block_of_parameters() -> None:
+    assert sorted(blocks("strategies")) == STRATEGIES
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+class TestStrategy:
+    @pytest.mark.parametrize("budget", [1, 2, 37, 120])
+    def test_exact_budget_without_duplicates(self, strategy: str, budget: int) -> None:
+        assert_valid(select(strategy, features(), budget), 120, budget)
+
+    @pytest.mark.parametrize("budget", [1, 3, 50, 60])
+    def test_fewer_distinct_points_than_budget(self, strategy: str, budget: int) -> None:
+        assert_valid(select(strategy, np.repeat(features(3), 20, axis=0), budget), 60, budget)
+
+    @pytest.mark.parametrize("value", [0.0, 0.1])
+    def test_constant_features(self, strategy: str, value: float) -> None:
+        assert_valid(select(strategy, np.full((30, 4), value, np.float32), 7), 30, 7)
+
+    def test_one_image(self, strategy: str) -> None:
+        assert_valid(select(strategy, features(1), 1), 1, 1)
+
+    def test_same_seed_same_answer(self, strategy: str) -> None:
+        first, again = (select(strategy, features(), 20, seed=3) for _ in range(2))
+        np.testing.assert_array_equal(first.indices, again.indices)
+        np.testing.assert_array_equal(first.clusters, again.clusters)
+
+    def test_another_seed_another_answer(self, strategy: str) -> None:
+        answers = {tuple(select(strategy, features(), 20, seed=seed).indices.tolist()) for seed in range(4)}
+        assert len(answers) > 1
+
+    def test_features_are_left_as_they_are(self, strategy: str) -> None:
+        pool = features()
+        select(strategy, pool, 20)
+        np.testing.assert_array_equal(pool, features())
+
+    @pytest.mark.parametrize("budget", [0, 121])
+    def test_refuses_a_budget_the_pool_cannot_give(self, strategy: str, budget: int) -> None:
+        with pytest.raises(UserError, match="budget"):
+            select(strategy, features(), budget)

@@ -1,0 +1,147 @@
+"""The whole of compare on small results that lie as the stages before it write them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import compare, layout
+from stages.compare import Names
+from stages.errors import UserError
+
+CLASSES = ["cat", "dog", "<ship & co>"]
+NAMES = Names("digits", [0, 1], ["supervised", "gradual"], ["random", "kmeans"], ["pixels"])
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    layout.write_json(path, content)
+
+
+def write_model(name: str, accuracy: float | None, seeds: list[int]) -> None:
+    folder = layout.EVALUATION / name
+    per_class = {one: {"test_accuracy": accuracy, "introduced_epoch": 1, "forgetting": 0.1} for one in CLASSES}
+    scores = {"accuracy": accuracy, "accuracy/first_2": accuracy, "ari": 0.5, "labels_used": 40, "epochs": 3}
+    found = [{"seed": seed, "scores": scores, "per_class": per_class} for seed in seeds]
+    write_json(folder / "scores.json", {"model": name, "regime": name, "seeds": found, "notes": ["a note"]})
+    confusion = pd.DataFrame(np.eye(3, dtype=int) * 4, index=CLASSES, columns=CLASSES)
+    confusion.to_csv(folder / "confusion.csv")
+    embedding = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+    np.savez(folder / "embedding.npz", embedding=embedding, labels=np.arange(12) % 4 - 1)
+    for seed in seeds:
+        trained = layout.seed_folder(layout.MODELS / name, seed)
+        trained.mkdir(parents=True)
+        history = {"epoch": [1, 2, 3], "labels_revealed": [10, 20, 40], "validation_accuracy": [0.1, "", accuracy]}
+        pd.DataFrame(history).to_csv(trained / "history.csv", index=False)
+
+
+@pytest.fixture(autouse=True)
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_json(layout.SPLIT / "description.json", {"classes": CLASSES, "size": 32})
+    write_model("supervised", 0.5, [0, 1])
+    write_model("gradual", 0.75, [0, 1])
+    for name in NAMES.strategies:
+        seeds = [{"seed": seed, "class_counts": {"cat": 3}, "balance": 0.9 + seed / 100} for seed in (0, 1)]
+        write_json(layout.SELECTION / name / "quality.json", {"strategy": name, "seeds": seeds, "notes": []})
+    quality = {"extractor": "pixels", "dimensions": 3072, "knn_euclidean": 0.3, "knn_cosine": None, "notes": []}
+    write_json(layout.FEATURES / "pixels" / "quality.json", quality)
+    write_json(layout.FEATURES / "pixels" / "speed.json", {"images_per_second": 100.0, "device": "cpu"})
+
+
+def outputs() -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for root in ("metrics", "plots") for path in sorted(Path(root).rglob("*"))}
+
+
+def test_tables_curves_pictures_and_page(capsys: pytest.CaptureFixture[str]) -> None:
+    compare.compare(NAMES, umap=True)
+    metrics = json.loads(Path("metrics/metrics.json").read_text())
+    assert list(metrics) == ["supervised", "gradual"]
+    assert metrics["gradual"]["accuracy"] == 0.75
+    table = pd.read_csv("metrics/compare.csv")
+    assert table.loc[1, ["model", "accuracy", "accuracy_std", "accuracy_n"]].tolist() == ["gradual", 0.75, 0, 2]
+    history = pd.read_csv("plots/history.csv")
+    assert list(history.columns) == ["model", "seed", "epoch", "labels", "accuracy"]
+    assert len(history) == 2 * 2 * 2
+    assert {path.stem for path in Path("plots").glob("*.png")} == {
+        *("accuracy", "learning_curves", "accuracy_by_labels", "per_class", "balance", "features"),
+        *(f"{kind}-{model}" for kind in ("map", "confusion") for model in NAMES.models),
+    }
+    printed = capsys.readouterr().out
+    assert Path("metrics/compare.md").read_text() in printed
+    assert "| gradual    | 75.00 ± 0.00 |" in printed
+    assert "plots/index.html" in printed
+
+
+def test_the_page_holds_everything_in_itself_and_says_what_it_shows() -> None:
+    compare.compare(NAMES, umap=False)
+    page = Path("plots/index.html").read_text()
+    sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
+    assert all(source.startswith(("data:image/png;base64,", "#")) for source in sources)
+    assert page.count("data:image/png") == 10
+    for said in ("digits", "2 seeds (0, 1)", "Last epoch", "&lt;ship &amp; co&gt;", "a note"):
+        assert said in page
+    assert "<ship" not in page
+    assert "width=device-width" in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_what_the_parameters_do_not_name_changes_nothing() -> None:
+    compare.compare(NAMES, umap=False)
+    before = outputs()
+    write_model("stale", 0.99, [0, 1])
+    shutil.copytree(layout.SELECTION / "random", layout.SELECTION / "stale")
+    shutil.copytree(layout.MODELS / "gradual" / "seed-0", layout.MODELS / "gradual" / "seed-7")
+    Path("plots/map-stale.png").write_bytes(b"of a model that was removed")
+    compare.compare(NAMES, umap=False)
+    assert outputs() == before
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "data/evaluation/gradual/scores.json",
+        "data/evaluation/gradual/embedding.npz",
+        "data/models/gradual/seed-1/history.csv",
+        "data/selection/kmeans/quality.json",
+        "data/features/pixels/quality.json",
+    ],
+)
+def test_a_missing_result_is_named_and_nothing_is_written(missing: str) -> None:
+    Path(missing).unlink()
+    with pytest.raises(UserError, match=re.escape(missing)):
+        compare.compare(NAMES, umap=False)
+    assert not outputs()
+
+
+def test_results_of_other_seeds_are_refused() -> None:
+    names = Names("digits", [0, 1, 2], NAMES.models, NAMES.strategies, NAMES.extractors)
+    with pytest.raises(UserError, match=r"supervised/scores.json: made with seeds \[0, 1\]"):
+        compare.compare(names, umap=False)
+
+
+def test_images_without_any_known_label_are_compared_too() -> None:
+    """A test part of no image: nothing is measured, nothing breaks."""
+    for model in NAMES.models:
+        shutil.rmtree(layout.EVALUATION / model)
+        shutil.rmtree(layout.MODELS / model)
+        write_model(model, None, [0, 1])
+        nothing = {"embedding": np.zeros((0, 5), np.float32), "labels": np.zeros(0, np.int64)}
+        np.savez(layout.EVALUATION / model / "embedding.npz", **nothing)  # type: ignore[arg-type]
+        pd.DataFrame(0, index=CLASSES, columns=CLASSES).to_csv(layout.EVALUATION / model / "confusion.csv")
+    compare.compare(NAMES, umap=True)
+    assert "accuracy" not in json.loads(Path("metrics/metrics.json").read_text())["gradual"]
+
+
+def test_metric_without_revisions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["compare", "--metric", "nmi"])
+    with pytest.raises(SystemExit):
+        compare.main()

@@ -1,0 +1,107 @@
+"""Means and spreads over seeds, and how they are written."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+
+import pandas as pd
+import pytest
+
+from stages import comparison
+from stages.comparison import Column
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return comparison.summary(
+        {
+            "b": [{"accuracy": 0.5, "nmi": 0.25}, {"accuracy": 0.6, "nmi": None}, {"accuracy": 0.1, "nmi": None}],
+            "a": [{"accuracy": 0.7, "epochs": 20, "extra": "text", "many": [1, 2]}],
+        }
+    )
+
+
+def cell(table: pd.DataFrame, name: str, figure: str) -> dict[str, float]:
+    (row,) = table[(table["name"] == name) & (table["figure"] == figure)].to_dict("records")
+    return row
+
+
+def test_mean_and_spread_are_those_of_a_sample(table: pd.DataFrame) -> None:
+    found = cell(table, "b", "accuracy")
+    assert found["mean"] == pytest.approx(statistics.mean([0.5, 0.6, 0.1]))
+    assert found["std"] == pytest.approx(statistics.stdev([0.5, 0.6, 0.1]))
+    assert found["n"] == 3
+
+
+def test_n_counts_the_seeds_that_were_measured(table: pd.DataFrame) -> None:
+    found = cell(table, "b", "nmi")
+    assert (found["mean"], found["n"]) == (0.25, 1)
+    assert math.isnan(found["std"])
+
+
+def test_text_and_lists_are_no_figures(table: pd.DataFrame) -> None:
+    assert set(table["figure"]) == {"accuracy", "nmi", "epochs"}
+
+
+def test_metrics_hold_numbers_only_in_the_order_of_the_parameters() -> None:
+    table = comparison.summary({"b": [{"accuracy": 1 / 3, "nmi": None}], "a": [{"accuracy": math.nan}]})
+    assert json.dumps(comparison.nested(table), allow_nan=False) == '{"b": {"accuracy": 0.333333}, "a": {}}'
+
+
+def test_wide_has_a_row_for_each_model_and_mean_std_n_of_each_figure(table: pd.DataFrame) -> None:
+    wide = comparison.wide(table)
+    assert list(wide["model"]) == ["b", "a"]
+    assert list(wide.columns[1:4]) == ["accuracy", "accuracy_std", "accuracy_n"]
+    assert wide.loc[0, "accuracy"] == 0.4
+    assert wide.loc[1, "nmi_n"] == 0
+    assert math.isnan(float(wide.loc[1, "nmi"]))  # type: ignore[arg-type]
+
+
+def test_curves_keep_measured_epochs_only() -> None:
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "labels_revealed": [5, 10, 20], "validation_accuracy": [None, 0.4, 0.5], "loss": [3, 2, 1]}
+    )
+    curves = comparison.curves({("m", 0): history, ("m", 1): history})
+    assert list(curves.columns) == ["model", "seed", "epoch", "labels", "accuracy"]
+    assert curves.values.tolist() == [
+        ["m", 0, 2, 10, 0.4],
+        ["m", 0, 3, 20, 0.5],
+        ["m", 1, 2, 10, 0.4],
+        ["m", 1, 3, 20, 0.5],
+    ]
+
+
+def test_per_class_means_over_seeds_and_marks_what_is_missing() -> None:
+    seeds = [{"cat": {"test_accuracy": 0.2}, "dog": {"test_accuracy": None}}, {"cat": {"test_accuracy": 0.4}}]
+    found = comparison.per_class({"m": seeds}, ["cat", "dog"])
+    assert found.loc["m", "cat"] == pytest.approx(0.3)
+    assert math.isnan(float(found.loc["m", "dog"]))  # type: ignore[arg-type]
+
+
+def test_rows_write_spread_only_where_there_is_one(table: pd.DataFrame) -> None:
+    columns = [Column("accuracy", "test (%)", share=True), Column("nmi", "NMI", digits=3), Column("absent", "no")]
+    assert comparison.rows(table, columns, "model") == [
+        ["model", "test (%)", "NMI"],
+        ["b", "40.00 ± 26.46", "0.250"],
+        ["a", "70.00", "–"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "column", "expected"),
+    [
+        (45000.0, 0.0, Column("labels", "labels", digits=0), "45,000"),
+        (45000.0, 12.4, Column("labels", "labels", digits=0), "45,000 ± 12"),
+        (math.nan, math.nan, Column("ari", "ARI"), "–"),
+        (0.5, 0.0, Column("ari", "ARI"), "0.50 ± 0.00"),
+    ],
+)
+def test_values_as_people_read_them(mean: float, spread: float, column: Column, expected: str) -> None:
+    assert comparison.value(mean, spread, column) == expected
+
+
+def test_markdown_is_aligned_and_escapes_bars() -> None:
+    text = comparison.markdown([["model", "test"], ["a|b", "59.18"]])
+    assert text.splitlines() == ["| model |  test |", "| ----- | ----: |", "| a\\|b  | 59.18 |"]

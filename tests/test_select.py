@@ -1,0 +1,164 @@
+"""The stage on a small pool: what it writes, what it refuses, and that no strategy is told a label."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages import layout, params, select, tenants
+from stages.errors import UserError
+from stages.selection import Selection, full_ranking
+from stages.training.device import Compute
+from stages.training.labels import Labels
+from tests.blocks import settings
+
+STRATEGIES = tenants.names("selection")
+IMAGES, CLASSES = 60, ["cat", "dog", "owl"]
+
+
+@cache
+def strategies() -> dict[str, Any]:
+    return {name: settings("strategies", name, extractor="any") for name in STRATEGIES}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three clouds of features with a label each, the last six images without; a budget of 9."""
+    strategies()  # read from the project's params.yaml
+    monkeypatch.chdir(tmp_path)
+    labels = np.arange(IMAGES) % 3
+    noise = 0.1 * np.random.default_rng(0).standard_normal((IMAGES, 3))
+    give_features((np.eye(3)[labels] + noise).astype(np.float32))
+    labels[-6:] = -1
+    give_labels(labels)
+    layout.write_json(layout.SPLIT / "description.json", {"classes": CLASSES})
+    give_budget(monkeypatch, 9)
+    return tmp_path
+
+
+def give_features(features: np.ndarray) -> None:
+    (layout.FEATURES / "any").mkdir(parents=True, exist_ok=True)
+    np.save(layout.FEATURES / "any" / "pool.npy", features)
+
+
+def give_labels(labels: np.ndarray) -> None:
+    layout.SPLIT.mkdir(parents=True, exist_ok=True)
+    np.savez(layout.SPLIT / "pool.npz", indices=np.arange(len(labels)), labels=labels)
+
+
+def give_budget(monkeypatch: pytest.MonkeyPatch, budget: int | str) -> None:
+    parameters = SimpleNamespace(
+        seeds=[3, 1],
+        compute=Compute(device="cpu", precision="fp32", compile=False),
+        labels=Labels(strategy="random", budget=budget),
+        strategies=strategies(),
+    )
+    monkeypatch.setattr(params, "read", lambda: parameters)
+
+
+def stage(name: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sys, "argv", ["select", name])
+    select.main()
+    return layout.SELECTION / name
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_writes_a_ranking_of_the_whole_pool_for_each_seed(
+    name: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stage(name, monkeypatch)
+    ranking, clusters = (np.load(folder / f"{file}.npy") for file in ("ranking", "clusters"))
+    assert ranking.dtype == clusters.dtype == np.int64
+    assert ranking.shape == clusters.shape == (2, IMAGES)
+    np.testing.assert_array_equal(np.sort(ranking, axis=1), np.tile(np.arange(IMAGES), (2, 1)))
+    assert not np.array_equal(ranking[0], ranking[1])
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_says_how_good_the_choice_is(name: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = stage(name, monkeypatch)
+    said = layout.read_json(folder / "quality.json")
+    assert (said["strategy"], said["budget"]) == (name, 9)
+    assert said["notes"] == ["nmi, ari: 6 images of the pool without a label are left out"]
+    assert [one["seed"] for one in said["seeds"]] == [3, 1]
+    labels = np.load(layout.SPLIT / "pool.npz")["labels"]
+    for one, ranked in zip(said["seeds"], np.load(folder / "ranking.npy"), strict=True):
+        told = labels[ranked[:9]]
+        assert one["class_counts"] == {c: int((told == number).sum()) for number, c in enumerate(CLASSES)}
+        assert one["left_out"] == (told < 0).sum()
+        assert 0 < one["mean_distance"] < one["largest_distance"]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_labels_change_the_quality_and_never_the_choice(
+    name: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (stage(name, monkeypatch) / "ranking.npy").read_bytes()
+    give_labels(np.full(IMAGES, -1))
+    folder = stage(name, monkeypatch)
+    assert (folder / "ranking.npy").read_bytes() == before
+    said = layout.read_json(folder / "quality.json")
+    assert [one["balance"] for one in said["seeds"]] == [None, None] and len(said["notes"]) == 2
+
+
+def test_same_files_twice(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, again = ({p.name: p.read_bytes() for p in stage("kmeans", monkeypatch).iterdir()} for _ in range(2))
+    assert first == again and sorted(first) == ["clusters.npy", "quality.json", "ranking.npy"]
+
+
+@pytest.mark.parametrize(("budget", "images"), [("3/class", 9), ("10%", 6), (60, 60)])
+def test_budget_in_every_form(budget: int | str, images: int, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_budget(monkeypatch, budget)
+    assert layout.read_json(stage("random", monkeypatch) / "quality.json")["budget"] == images
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_features_that_are_not_finite_are_refused(
+    broken: float, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = np.ones((IMAGES, 2), np.float32)
+    features[4, 1] = broken
+    give_features(features)
+    with pytest.raises(UserError, match=r"features/any/pool\.npy: features of 1 images are not finite"):
+        stage("random", monkeypatch)
+    assert not layout.SELECTION.exists()
+
+
+def test_a_budget_above_the_pool_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_budget(monkeypatch, IMAGES + 1)
+    with pytest.raises(UserError, match=r"labels\.budget"):
+        stage("random", monkeypatch)
+    assert not layout.SELECTION.exists()
+
+
+def test_stale_features_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_features(np.ones((IMAGES - 1, 2), np.float32))
+    with pytest.raises(UserError, match="59 rows for 60 images"):
+        stage("random", monkeypatch)
+
+
+def test_missing_features_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (layout.FEATURES / "any" / "pool.npy").unlink()
+    with pytest.raises(UserError, match=r"pool\.npy is missing"):
+        stage("random", monkeypatch)
+
+
+@pytest.mark.parametrize("arguments", [[], ["random", "more"]])
+def test_a_wrong_call_is_refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["select", *arguments])
+    with pytest.raises(UserError, match="usage"):
+        select.main()
+
+
+def test_full_ranking_keeps_the_order_of_the_chosen() -> None:
+    chosen = Selection(np.array([7, 2, 5]), None)
+    ranking = full_ranking(chosen, 10, seed=0)
+    assert ranking[:3].tolist() == [7, 2, 5] and sorted(ranking.tolist()) == list(range(10))
+    assert ranking.tolist() == full_ranking(chosen, 10, seed=0).tolist()
+    assert ranking.tolist() != full_ranking(chosen, 10, seed=1).tolist()

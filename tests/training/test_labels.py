@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from stages.errors import UserError
+from stages.training.labels import Labels
+
+
+def budget(value: object) -> Labels:
+    return Labels.model_validate({"strategy": "random", "budget": value})
+
+
+@pytest.mark.parametrize(("value", "count"), [(40, 40), ("40", 40), ("4/class", 40), ("10%", 50), ("100%", 500)])
+def test_three_ways_to_say_it(value: object, count: int) -> None:
+    assert budget(value).count(500, 10) == count
+
+
+@pytest.mark.parametrize("value", [0, -3, "0/class", "ten", "101%", "10 %", 2.5, None])
+def test_other_ways_are_refused(value: object) -> None:
+    with pytest.raises(ValidationError):
+        budget(value)
+
+
+@pytest.mark.parametrize("value", [501, "51/class"])
+def test_more_than_the_pool_is_refused(value: object) -> None:
+    with pytest.raises(UserError, match="the pool has 500"):
+        budget(value).count(500, 10)
+
+
+def test_a_number_takes_the_first_of_the_ranking_and_leaves_out_unknown_images() -> None:
+    labels = np.array([0, 1, -1, 0, 1])
+    assert list(budget(3).bought(np.array([4, 2, 0, 1, 3]), labels, 2)) == [4, 0]
+
+
+def test_per_class_walks_down_until_each_has_enough() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    ranking = np.array([0, 1, 5, 2, 3, 4])
+    assert list(budget("1/class").bought(ranking, labels, 2)) == [0, 5]
+    assert list(budget("2/class").bought(ranking, labels, 2)) == [0, 1, 5, 3]
+
+
+def test_a_class_with_too_few_is_named() -> None:
+    with pytest.raises(UserError, match="class 1 has only 1"):
+        budget("2/class").bought(np.arange(4), np.array([0, 0, 0, 1]), 2)
