@@ -26,8 +26,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.preset", description=__doc__.split("\n")[0])
     parser.add_argument("name", help=f"one of: {', '.join(names())}")
     parser.add_argument("--params", action="store_true", help="print the resulting params.yaml instead")
+    parser.add_argument("--base", type=Path, default=FILE, help="what it is an overlay on (default: params.yaml)")
     arguments = parser.parse_args()
-    base = load_yaml(FILE)
+    base = load_yaml(arguments.base)
     wanted = overlay(base, load(arguments.name))
     if arguments.params:
         print(yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True), end="")

@@ -37,9 +37,7 @@ def main() -> None:
     ):
         for seed in parameters.seeds:
             seed_all(seed, 0)
-            encoder = encoders.build(
-                settings.encoder, description["size"], description["mean"], description["std"]
-            )
+            encoder = encoders.build(settings.encoder, description["size"], description["mean"], description["std"])
             method = method_file.build(encoder, settings, len(pool.indices))
             seed_folder = layout.seed_folder(folder, seed)
             if method is not None:

@@ -6,9 +6,7 @@ cannot be measured, as nothing is labelled, is None.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 
@@ -75,31 +73,9 @@ def silhouette(features: np.ndarray, clusters: np.ndarray, *, images: int = SILH
     return float(silhouette_score(features, clusters))
 
 
-def forgetting(
-    accuracies: np.ndarray, classes_seen: Sequence[int], order: Sequence[int] | None = None
-) -> list[dict[str, Any]]:
-    """For each class when it was introduced and what was kept of it.
-
-    accuracies: [epochs, classes], NaN where not measured. classes_seen: a number for each epoch, of classes
-    taken from `order` (class ids; ascending if None). Returns one mapping for each class: introduced_epoch
-    (from 1; None: never), best and last accuracy measured, and forgetting, best minus last.
-    """
-    found: list[dict[str, Any]] = []
-    rank = {c: place for place, c in enumerate(range(accuracies.shape[1]) if order is None else order)}
-    for c in range(accuracies.shape[1]):
-        introduced = (epoch for epoch, seen in enumerate(classes_seen, 1) if c in rank and rank[c] < seen)
-        measured = accuracies[:, c][~np.isnan(accuracies[:, c])]
-        best, last = (float(measured.max()), float(measured[-1])) if len(measured) else (None, None)
-        lost = best - last if best is not None and last is not None else None
-        found.append({"introduced_epoch": next(introduced, None), "best": best, "last": last, "forgetting": lost})
-    return found
-
-
-def mean_and_spread(values: Sequence[float | None]) -> dict[str, float | int | None]:
-    """mean, std of a sample (n - 1) and n of what was measured; std is None for n < 2, both for n = 0."""
-    numbers = [value for value in values if value is not None and not math.isnan(value)]
-    return {
-        "mean": float(np.mean(numbers)) if numbers else None,
-        "std": float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None,
-        "n": len(numbers),
-    }
+def forgetting(accuracies: np.ndarray) -> dict[str, float | None]:
+    """Of one class's accuracies through the epochs, [n]: the best, the last, and what was forgotten, best minus last."""
+    if not len(accuracies):
+        return dict.fromkeys(["best_validation", "last_validation", "forgetting"])
+    best, last = float(accuracies.max()), float(accuracies[-1])
+    return {"best_validation": best, "last_validation": last, "forgetting": best - last}

@@ -72,7 +72,9 @@ def main() -> None:
             classifier = regime.build(encoder, len(classes), settings, schedule)
 
             def validate(classifier: Any) -> Row:
-                predicted = measure.predict(classifier.encoder, classifier.head, held_out, hardware.half)
+                predicted = measure.classify(
+                    classifier.head, measure.embed(classifier.encoder, held_out, hardware.half)
+                )
                 return measure.validation(predicted, validation.labels, classes)
 
             history = fit(

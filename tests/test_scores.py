@@ -68,25 +68,7 @@ def test_silhouette_of_no_clusters_is_none() -> None:
     assert scores.silhouette(np.eye(3, dtype=np.float32), np.arange(3)) is None
 
 
-def test_forgetting_tells_when_a_class_came_and_what_was_lost() -> None:
-    accuracies = np.array([[0.5, np.nan, 0.0], [0.9, 0.2, np.nan], [0.6, 0.4, np.nan]])
-    first, second, third = scores.forgetting(accuracies, [1, 2, 2])
-    assert first == {"introduced_epoch": 1, "best": 0.9, "last": 0.6, "forgetting": pytest.approx(0.3)}
-    assert second == {"introduced_epoch": 2, "best": 0.4, "last": 0.4, "forgetting": 0}
-    assert third == {"introduced_epoch": None, "best": 0, "last": 0, "forgetting": 0}
-
-
-def test_forgetting_follows_the_order_of_the_classes() -> None:
-    found = scores.forgetting(np.full((3, 3), np.nan), [1, 2, 3], order=[2, 0, 1])
-    assert [one["introduced_epoch"] for one in found] == [2, 3, 1]
-    assert found[0] == {"introduced_epoch": 2, "best": None, "last": None, "forgetting": None}
-
-
-def test_spread_is_that_of_a_sample() -> None:
-    assert scores.mean_and_spread([1.0, 2.0, None, 4.0]) == {
-        "mean": pytest.approx(7 / 3),
-        "std": pytest.approx(np.std([1, 2, 4], ddof=1)),
-        "n": 3,
-    }
-    assert scores.mean_and_spread([1.0]) == {"mean": 1, "std": None, "n": 1}
-    assert scores.mean_and_spread([None]) == {"mean": None, "std": None, "n": 0}
+def test_forgetting_is_the_best_less_the_last() -> None:
+    found = scores.forgetting(np.array([0.5, 0.9, 0.6]))
+    assert found == {"best_validation": 0.9, "last_validation": 0.6, "forgetting": pytest.approx(0.3)}
+    assert set(scores.forgetting(np.array([])).values()) == {None}

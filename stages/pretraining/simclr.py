@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from stages.encoders import Encoder
-from stages.pretraining._heads import perceptron
 from stages.training.augmentation import Views, augment
 from stages.training.contrast import Loss, contrast
+from stages.training.heads import perceptron
 from stages.training.method import Batch, Method, Training
 from stages.training.optimiser import Optimiser
 
@@ -46,9 +46,7 @@ class SimCLR(Method):
         return {"encoder": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
-        first, second = (
-            self.projection(self.encoder(augment(batch.images, self.settings.views))) for _ in range(2)
-        )
+        first, second = (self.projection(self.encoder(augment(batch.images, self.settings.views))) for _ in range(2))
         yield {"contrast": contrast(first, second, self.settings.loss, self.settings.temperature)}
 
 

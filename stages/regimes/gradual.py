@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
-from stages.pretraining._heads import perceptron
 from stages.regimes._classifier import Block, Classifier
 from stages.training.augmentation import Views, augment
 from stages.training.contrast import Loss, contrast
+from stages.training.heads import perceptron
 from stages.training.method import Batch, Epoch, shuffled
 from stages.training.optimiser import Rule
 from stages.training.schedule import Schedule

@@ -25,17 +25,14 @@ def embed(encoder: nn.Module, images: Images, half: bool) -> Tensor:
         with autocast(images.device, half):
             batches.append(encoder(plain(images[indices])).float())
     encoder.train(training)
-    return torch.cat(batches)
+    return torch.cat(batches) if batches else torch.empty(0, 0)
 
 
 @torch.inference_mode()
-def predict(encoder: nn.Module, head: nn.Module, images: Images, half: bool) -> np.ndarray:
-    """Predicted classes int64 [N]."""
-    training = head.training
-    head.eval()
-    predicted = head(embed(encoder, images, half)).argmax(1)
-    head.train(training)
-    return predicted.cpu().numpy()
+def classify(head: nn.Module, embedding: Tensor) -> np.ndarray:
+    """Predicted classes int64 [N] of embeddings [N, dim]."""
+    classes: np.ndarray = head(embedding).argmax(1).cpu().numpy()
+    return classes
 
 
 def validation(predicted: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, Any]:

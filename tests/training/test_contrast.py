@@ -30,7 +30,9 @@ def slow(first: np.ndarray, second: np.ndarray, temperature: float, *, all_views
 def test_against_slow_loops(temperature: float) -> None:
     first, second = pair()
     numbers = first.double().numpy(), second.double().numpy()
-    assert nt_xent(first, second, temperature).item() == pytest.approx(slow(*numbers, temperature, all_views=True), 1e-5)
+    assert nt_xent(first, second, temperature).item() == pytest.approx(
+        slow(*numbers, temperature, all_views=True), 1e-5
+    )
     expected = slow(*numbers, temperature, all_views=False)
     assert cross_view(first, second, temperature).item() == pytest.approx(expected, 1e-5)
 

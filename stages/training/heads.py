@@ -1,4 +1,4 @@
-"""Heads that pretraining methods share."""
+"""Heads that methods and regimes share."""
 
 from __future__ import annotations
 

@@ -1,0 +1,46 @@
+# The environment is made from the lock file, whose hashes pip checks; `make help` lists the targets.
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+env: .venv/made ## make the environment in .venv from requirements.lock
+
+.venv/made: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "error: $(PYTHON) is not Python 3.11 to 3.13; say which is: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@# umap compiles for half a minute when it is first used; here once, not in a run
+	@$(BIN)/python -c 'from stages.maps import warm_up; warm_up()'
+	@touch $@
+
+demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its own, and print the table
+	@mkdir -p .demo/data .demo/.dvc && cp -R stages dvc.yaml .dvcignore .demo/ && cp data/none .demo/data/
+	@cp -R .dvc/plots .demo/.dvc/ && cp .dvc/config .demo/.dvc/config && $(BIN)/dvc --cd .demo config --local core.no_scm true
+	@# the committed parameters, whatever the user has made of them since
+	@(git show HEAD:params.yaml 2>/dev/null || cat params.yaml) > .demo/base.yaml
+	@cd .demo && $(BIN)/python -m stages.preset demo --base base.yaml --params > params.new && mv params.new params.yaml
+	@cd .demo && $(BIN)/dvc repro > log || { tail -n 5 log >&2; exit 1; } && cat metrics/compare.md
+	@echo && echo "All of it is in .demo; open .demo/plots/index.html, or any picture in .demo/plots"
+
+test: env ## run the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: env ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: env ## print speed ratios, ours beside others, in one run
+	@$(BIN)/python -m tests.benchmarks
+
+lock: ## make requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra dev pyproject.toml --constraint requirements.constraints --output-file requirements.lock
+
+clean: ## remove what unfinished runs left to go on from, and the demo
+	rm -rf .scratch .demo
+
+.PHONY: help env demo test lint bench lock clean

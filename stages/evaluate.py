@@ -1,0 +1,137 @@
+"""python -m stages.evaluate NAME: what a trained model can do, on the test set, for each seed.
+
+Reads data/models/NAME, the test images, and the pool (for k-NN); writes data/evaluation/NAME/: scores.json, confusion.csv
+(all seeds together) and embedding.npz (of the first seed, for the maps).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import load_file
+
+from stages import encoders, kmeans, layout, neighbours, params, scores
+from stages.encoders import Encoder
+from stages.errors import run
+from stages.files import whole_folder
+from stages.training import measure
+from stages.training.device import half, pick
+from stages.training.images import Images
+
+
+def main() -> None:
+    parameters = params.read()
+    name = parameters.models.named(sys.argv[1:])
+    settings, wanted = parameters.models[name], parameters.evaluation
+    device = pick(parameters.compute)
+    classes = layout.description()["classes"]
+    parameters.check_classes(classes)
+    test, pool = layout.part("test"), layout.part("pool")
+    images, database = (Images(part.packed, part.indices, device) for part in (test, pool))
+    in_half = half(parameters.compute, device)
+    seeds, predictions, shown = [], [], None
+    for seed in parameters.seeds:
+        folder = layout.seed_folder(layout.MODELS / name, seed)
+        encoder, head = load(folder)
+        encoder.to(device), head.to(device)
+        history = pd.read_csv(folder / "history.csv")
+        figures = of_history(history)
+        predicted = np.empty(0, np.int64)
+        if len(images):
+            embedding = measure.embed(encoder, images, in_half)
+            predicted = measure.classify(head, embedding)
+            shown = embedding if shown is None else shown
+            reference = measure.embed(encoder, database, in_half)
+            figures |= of_embedding(
+                embedding, test.labels, reference, pool.labels, len(classes), wanted.neighbours, seed
+            )
+        figures["accuracy"] = scores.accuracy(test.labels, predicted)
+        for subset, ids in wanted.class_ids(classes).items():
+            figures[f"accuracy/{subset}"] = scores.subset_accuracy(test.labels, predicted, ids)
+        introduced = layout.read_json(folder / "introduced.json")
+        each = of_classes(history, introduced, test.labels, predicted)
+        seeds.append({"seed": seed, "scores": figures, "per_class": each})
+        predictions.append(predicted)
+
+    unknown = int((test.labels < 0).sum())
+    notes = [f"{unknown} test images without a label are left out"] if unknown else []
+    if not (test.labels >= 0).any():
+        notes.append("no test image has a label: what needs one is left out")
+    truth = np.tile(test.labels, len(predictions))
+    counts = scores.confusion(truth, np.concatenate(predictions), len(classes))
+    with whole_folder(layout.EVALUATION / name) as folder:
+        content = {"model": name, "regime": settings.regime, "seeds": seeds, "notes": notes}
+        layout.write_json(folder / "scores.json", content)
+        pd.DataFrame(counts, index=classes, columns=classes).to_csv(folder / "confusion.csv", lineterminator="\n")
+        few = np.empty((0, 2), np.float32) if shown is None else shown[: wanted.map_images].cpu().numpy()
+        np.savez(folder / "embedding.npz", embedding=few, labels=test.labels[: len(few)])
+    print(f"{name}: test accuracy {', '.join(str(one['scores']['accuracy']) for one in seeds)}")
+
+
+def load(folder: Path) -> tuple[Encoder, torch.nn.Linear]:
+    """The encoder and the head that train wrote."""
+    encoder = encoders.load(folder)
+    weights = load_file(layout.needed(folder / "head.safetensors"))
+    classes, dim = weights["weight"].shape
+    head = torch.nn.Linear(dim, classes)
+    head.load_state_dict(weights)
+    return encoder, head
+
+
+def of_history(history: pd.DataFrame) -> dict[str, Any]:
+    """The last epoch's validation accuracy, and the best epoch's under its own name; labels ever told; epochs."""
+    measured = history.get("validation_accuracy", pd.Series(dtype=float)).dropna()
+    return {
+        "accuracy": None,
+        "validation_accuracy_last": None if measured.empty else float(measured.iloc[-1]),
+        "validation_accuracy_best": None if measured.empty else float(measured.max()),
+        "labels_used": int(history["labels_revealed"].iloc[-1]),
+        "epochs": len(history),
+    }
+
+
+def of_embedding(
+    test: torch.Tensor,
+    labels: np.ndarray,
+    pool: torch.Tensor,
+    pool_labels: np.ndarray,
+    classes: int,
+    k: int,
+    seed: int,
+) -> dict[str, Any]:
+    """k-NN accuracy (cosine) of the test embeddings [n, d] among those of the pool [m, d], all of whose labels count,
+    and k-means with as many clusters as classes on the test embeddings, held against the labels."""
+    figures: dict[str, Any] = {"knn_accuracy": None}
+    if (labels >= 0).any() and (pool_labels >= 0).sum() >= k:
+        labels_here, pool_here = (torch.from_numpy(part).to(test.device) for part in (labels, pool_labels))
+        figures["knn_accuracy"] = neighbours.knn_accuracy(test, labels_here, pool, pool_here, k, metric="cosine")
+    if not 2 <= classes <= len(test):
+        return figures
+    _, clusters, _ = kmeans.kmeans(test, classes, seed=seed)
+    found = clusters.cpu().numpy()
+    return figures | scores.clustering(labels, found) | {"silhouette": scores.silhouette(test.cpu().numpy(), found)}
+
+
+def of_classes(
+    history: pd.DataFrame, introduced: dict[str, int | None], labels: np.ndarray, predicted: np.ndarray
+) -> dict[str, dict[str, Any]]:
+    """For each class by name: test accuracy, the epoch (from 1) at which it was introduced, the best and the last
+    validation accuracy, and what was forgotten, best minus last."""
+    each = {}
+    for number, (name, epoch) in enumerate(introduced.items()):
+        through = history.get(f"validation_accuracy/{name}", pd.Series(dtype=float)).dropna()
+        each[name] = {
+            "test_accuracy": scores.subset_accuracy(labels, predicted, [number]),
+            "introduced_epoch": epoch,
+            **scores.forgetting(through.to_numpy()),
+        }
+    return each
+
+
+if __name__ == "__main__":
+    run(main)
