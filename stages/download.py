@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import layout, params, tenants
+from stages import estimate, layout, params, tenants
 from stages.datasets import Dataset, Part, Settings
 from stages.errors import UserError, run
 from stages.files import whole_folder
@@ -22,6 +22,8 @@ _BLOCK = 1 << 26  # bytes at once
 
 def main() -> None:
     parameters = params.read()
+    # a folder's images are counted only when they are read; pretrain and train ask again
+    estimate.check(parameters, getattr(tenants.load("datasets", parameters.data.name), "TRAINING_IMAGES", 0))
     # outside the outputs and in the main repository, so that a broken download is gone on with from any copy
     root = Path(os.environ.get("DVC_ROOT", "."))
     download(parameters.data, layout.RAW, root / ".scratch" / "download", root)

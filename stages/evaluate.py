@@ -1,7 +1,7 @@
 """python -m stages.evaluate NAME: what a trained model can do, on the test set, for each seed.
 
-Reads data/models/NAME, the test images, and the pool (for k-NN); writes data/evaluation/NAME/: scores.json, confusion.csv
-(all seeds together) and embedding.npz (of the first seed, for the maps).
+Reads data/models/NAME, the test images, and the pool (for k-NN); writes data/evaluation/NAME/: scores.json,
+confusion.csv (all seeds together) and embedding.npz (of the first seed, for the maps).
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def main() -> None:
     test, pool = layout.part("test"), layout.part("pool")
     images, database = (Images(part.packed, part.indices, device) for part in (test, pool))
     in_half = half(parameters.compute, device)
-    seeds, predictions, shown = [], [], None
+    seeds: list[dict[str, Any]] = []
+    predictions: list[np.ndarray] = []
+    shown: torch.Tensor | None = None
     for seed in parameters.seeds:
         folder = layout.seed_folder(layout.MODELS / name, seed)
         encoder, head = load(folder)

@@ -1,7 +1,7 @@
 """python -m stages.pretrain NAME: trains one encoder without labels, once for each seed.
 
-Reads data/raw/train, data/split/pool.npz; writes data/encoders/NAME/seed-<s>/. Class labels serve the world alone, which
-shows the first k classes where the block says so.
+Reads data/raw/train, data/split/pool.npz; writes data/encoders/NAME/seed-<s>/. Class labels serve the world alone,
+which shows the first k classes where the block says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 
-from stages import encoders, layout, params, tenants
+from stages import encoders, estimate, layout, params, tenants
 from stages.errors import run
 from stages.files import whole_folder
 from stages.training import checkpoint, world
@@ -28,6 +28,7 @@ def main() -> None:
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
     pool, description = layout.part("pool"), layout.description()
+    estimate.check(parameters, len(pool.indices))
     stamp = {"block": settings.model_dump(), "compute": parameters.compute.model_dump(), "seeds": parameters.seeds}
     inputs = [layout.RAW / "description.json", layout.SPLIT / "pool.npz", layout.SPLIT / "description.json"]
     target = layout.ENCODERS / name

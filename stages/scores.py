@@ -74,7 +74,7 @@ def silhouette(features: np.ndarray, clusters: np.ndarray, *, images: int = SILH
 
 
 def forgetting(accuracies: np.ndarray) -> dict[str, float | None]:
-    """Of one class's accuracies through the epochs, [n]: the best, the last, and what was forgotten, best minus last."""
+    """Of one class's accuracies through the epochs, [n]: best, last, and what was forgotten, best minus last."""
     if not len(accuracies):
         return dict.fromkeys(["best_validation", "last_validation", "forgetting"])
     best, last = float(accuracies.max()), float(accuracies[-1])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
-from stages import encoders, layout, params, tenants
+from stages import encoders, estimate, layout, params, tenants
 from stages.errors import UserError, run
 from stages.files import whole_folder
 from stages.training import checkpoint, measure, world
@@ -30,6 +30,7 @@ def main() -> None:
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
     pool, validation, description = layout.part("pool"), layout.part("validation"), layout.description()
+    estimate.check(parameters, len(pool.indices))
     images = Images(pool.packed, pool.indices, device)
     held_out = Images(validation.packed, validation.indices, device)
     classes = description["classes"]

@@ -21,7 +21,7 @@ def schedule(**changes: Any) -> Schedule:
 
 @cache
 def blocks(section: str) -> dict[str, dict[str, Any]]:
-    """One block of params.yaml or a preset for each tenant of the family, by tenant; a tenant without one is missing."""
+    """One block of params.yaml or a preset for each tenant of the family, by tenant."""
     family, key = params.FAMILIES[section]
     found: dict[str, dict[str, Any]] = {}
     for source in (base(), *(preset.load(name) for name in preset.names())):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from stages.datasets import Dataset, Settings, _cifar, _fetch
 
+TRAINING_IMAGES = 50_000
+
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 DIGEST = "md5:c58f30108f718f92721af3b95e74349a"
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from stages.datasets import Dataset, Settings, _cifar, _fetch
 
+TRAINING_IMAGES = 50_000
+
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 DIGEST = "md5:eb9058c3a382ffc7106e4002c42a8d85"
 LABELS = ("fine", "coarse")

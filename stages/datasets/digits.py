@@ -10,6 +10,8 @@ from stages.datasets import Dataset, Part, Settings, _images
 from stages.errors import UserError
 from stages.stratify import held_out
 
+TRAINING_IMAGES = 1_437
+
 
 def load(settings: Settings, scratch: Path) -> Dataset:
     """The test part is `test_share` of each class, by `seed`. Raises UserError if a source is named."""

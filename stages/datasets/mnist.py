@@ -10,6 +10,8 @@ import numpy as np
 from stages.datasets import Dataset, Part, Settings, _fetch, _images
 from stages.errors import UserError
 
+TRAINING_IMAGES = 60_000
+
 BASE = "https://ossci-datasets.s3.amazonaws.com/mnist"
 FILES = {
     "train-images-idx3-ubyte.gz": "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873",

@@ -8,6 +8,8 @@ import numpy as np
 
 from stages.datasets import Dataset, Part, Settings, _fetch, _images
 
+TRAINING_IMAGES = 73_257
+
 BASE = "http://ufldl.stanford.edu/housenumbers"
 FILES = {
     "train_32x32.mat": "md5:e26dedcc434d2e4c54c9b2d4a06d8373",

@@ -15,6 +15,9 @@ from stages.training.heads import perceptron
 from stages.training.method import Batch, Method, Training
 from stages.training.optimiser import Optimiser
 
+# the work for one image, in forward passes of the encoder; backward counts two
+COST = 6
+
 
 class Settings(Training):
     """`loss`: nt_xent (the paper's, 2N - 2 negatives) or cross_view (system A's code, N - 1 negatives);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -17,15 +17,18 @@ from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
 
+# the work for one image, in forward passes of the encoder; backward counts two
+COST = 3
+
 
 class Settings(Block):
-    """`layers`: "all", or how many of the encoder's last blocks move; `encoder_scale`: the encoder's learning rate, as a
-    share of the head's."""
+    """`layers`: "all", or how many of the encoder's last blocks move; `encoder_scale`: the encoder's learning rate,
+    as a share of the head's."""
 
     regime: Literal["finetune"]
     optimiser: Optimiser
     views: Views | None
-    layers: Literal["all"] | int
+    layers: Literal["all"] | Annotated[int, Field(ge=1)]
     encoder_scale: float = Field(gt=0)
 
 

@@ -20,6 +20,9 @@ from stages.training.method import Batch, Epoch, shuffled
 from stages.training.optimiser import Rule
 from stages.training.schedule import Schedule
 
+# the work for one image, in forward passes of the encoder; backward counts two
+COST = 9
+
 
 class Settings(Block):
     """A batch holds labelled and unlabelled images in proportion, but at least `least_labelled` labelled ones.

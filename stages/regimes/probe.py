@@ -20,6 +20,10 @@ from stages.training.schedule import Schedule
 _BATCH = 1000
 
 
+# the work for one image, in forward passes of the encoder; backward counts two
+COST = 1
+
+
 class Settings(Block):
     """`views`: null takes the images as they are, and the frozen encoder's features of them are computed once."""
 

@@ -15,6 +15,9 @@ from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
 
+# the work for one image, in forward passes of the encoder; backward counts two
+COST = 3
+
 
 class Settings(Block):
     """`views`: null for images as they are."""

@@ -59,6 +59,11 @@ def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> 
             _, index, name = key.split(".", 2)
             state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    for parameter, moments in optimiser.state.items():
+        for name, value in moments.items():
+            if value.shape == parameter.shape:
+                # fused steps walk the memory as it lies: moments must lie as their parameter does, channels last
+                moments[name] = torch.empty_like(parameter).copy_(value)
     return history
 
 

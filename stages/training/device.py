@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, field_validator
 
 from stages.errors import UserError
 
@@ -21,9 +22,16 @@ class Compute(BaseModel, extra="forbid", frozen=True):
     """`device`: auto (a GPU if there is one), cpu, cuda or cuda:N; `precision`: auto (bf16 where the hardware has it),
     bf16 or fp32; `compile`: torch.compile on the GPU, which pays after minutes of warm-up."""
 
-    device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str
     precision: Literal["auto", "bf16", "fp32"]
     compile: bool
+
+    @field_validator("device")
+    @classmethod
+    def _form(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            raise ValueError("must be auto, cpu, cuda or cuda:N")
+        return device
 
 
 # a claim lasts as long as its file is open, which is until the process ends

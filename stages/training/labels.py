@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
@@ -22,13 +23,15 @@ class Labels(BaseModel, extra="forbid", frozen=True):
     strategy: str
     budget: int | str = Field(union_mode="left_to_right")
 
-    @field_validator("budget")
+    @field_validator("budget", mode="before")
     @classmethod
-    def _form(cls, budget: int | str) -> int | str:
-        if isinstance(budget, int):
-            if budget < 1:
-                raise ValueError("must be at least 1")
-        elif not re.fullmatch(r"[1-9]\d*/class|(100|\d{1,2})(\.\d+)?%", budget):
+    def _form(cls, budget: Any) -> Any:
+        if isinstance(budget, str) and re.fullmatch(r"[1-9]\d*", budget):
+            return int(budget)
+        number = isinstance(budget, int) and not isinstance(budget, bool) and budget >= 1
+        text = budget if isinstance(budget, str) else ""
+        share = re.fullmatch(r"(\d+(\.\d+)?)%", text)
+        if not (number or re.fullmatch(r"[1-9]\d*/class", text) or (share and 0 < float(share[1]) <= 100)):
             raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
         return budget
 

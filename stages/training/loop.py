@@ -59,12 +59,12 @@ def fit(
     Raises UserError where a loss stops being a number.
     """
     device = hardware.device
-    method.to(device=device, memory_format=torch.channels_last)
+    method.to(device).to(memory_format=torch.channels_last)
     rule = optimiser.build(method.rule(), method.groups())
     history = checkpoint.restore(resume, method, rule)
     epochs = method.settings.epochs
     if hardware.compile and device.type == "cuda":
-        method.encoder.compile()  # type: ignore[operator]
+        method.encoder.compile()
     bar = tqdm(total=epochs, initial=len(history), desc=title, unit="epoch", disable=None)
     said = time.monotonic()
     for number in range(len(history), epochs):

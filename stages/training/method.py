@@ -57,6 +57,7 @@ class Method(nn.Module):
     """
 
     settings: Training
+    encoder: nn.Module
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Named parameter groups, each with its own learning rate."""

@@ -20,7 +20,7 @@ class Rule(BaseModel, extra="forbid", frozen=True):
 
 
 class Optimiser(Rule):
-    """A rule with one learning rate: a linear warm-up over `warmup` epochs to `rate`, then constant, or a cosine to 0."""
+    """A rule with one learning rate: a linear warm-up over `warmup` epochs to `rate`, then constant or cosine to 0."""
 
     rate: float = Field(gt=0)
     decay: Literal["constant", "cosine"]

@@ -64,8 +64,8 @@ def everything(images: int, epochs: int) -> World:
 
 
 def fixed(labels: np.ndarray, bought: np.ndarray, classes: int, epochs: int) -> World:
-    """The images of the first `classes` classes, and those of unknown class, are shown from the start; so are the labels
-    bought among them told. labels: int64 [N], true classes; bought: int64 [n], images in the order of the ranking."""
+    """From the start shows the images of the first `classes` classes and those of unknown class, and tells the labels
+    bought among them. labels: int64 [N], true classes; bought: int64 [n], images in the order of the ranking."""
     shown_at = np.where(labels < classes, 0, NEVER).astype(np.int32)
     told_at = np.full(len(labels), NEVER, np.int32)
     told_at[bought[shown_at[bought] == 0]] = 0
@@ -75,8 +75,8 @@ def fixed(labels: np.ndarray, bought: np.ndarray, classes: int, epochs: int) -> 
 def gradual(
     labels: np.ndarray, bought: np.ndarray, order: np.ndarray, schedule: Schedule, *, epochs: int, seed: int
 ) -> World:
-    """System A's world: classes appear in `order` (class ids) by the schedule, and of the labels bought among the classes
-    seen a rising share is told, in the order of the ranking. A label once told stays told, unless `redraw`."""
+    """System A's world: classes appear in `order` (class ids) by the schedule, and of the labels bought among the
+    classes seen a rising share is told, in the order of the ranking. A label once told stays told, unless `redraw`."""
     seen = [schedule.classes_seen(epoch, len(order)) for epoch in range(epochs)]
     appears = np.full(len(order), NEVER, np.int32)
     for epoch in reversed(range(epochs)):

@@ -1,0 +1,64 @@
+"""How long training would take without a GPU, so that nobody finds out after a night."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from stages import encoders, tenants
+from stages.errors import UserError
+from stages.params import Params
+from stages.training.device import half, pick
+
+# seen on conv4, WRN-28-2 and ResNet-18, batch 256, on a server's cores: 75 to 160 with bf16, half of it without
+_FLOPS_OF_A_CORE = {True: 75e9, False: 40e9}
+_LIMIT_HOURS = 12.0
+
+
+def check(parameters: Params, images: int) -> None:
+    """Without a GPU, says how long pretraining and training on a pool of `images` would take.
+
+    Raises UserError beyond 12 hours, unless compute.device=cpu says that it is meant.
+    """
+    device = pick(parameters.compute)
+    if device.type != "cpu" or parameters.compute.device == "cpu":
+        return
+    estimate = hours(parameters, images, half(parameters.compute, device))
+    about = f"no GPU here: all of params.yaml would take about {estimate:,.0f} hours on {os.cpu_count()} CPU cores"
+    if estimate > _LIMIT_HOURS:
+        raise UserError(
+            f"{about}; try `dvc exp run $(python -m stages.preset cpu)`, or set compute.device=cpu to go ahead"
+        )
+    if estimate > 0.5:
+        print(about, file=sys.stderr)
+
+
+def hours(parameters: Params, images: int, in_half: bool) -> float:
+    """Hours for all blocks and seeds, from each encoder's operations; `images` is the size of the pool."""
+    work = 0.0
+    for blocks, family, key in (
+        (parameters.pretrain, "pretraining", "method"),
+        (parameters.models, "regimes", "regime"),
+    ):
+        for name in blocks:
+            block = blocks[name]
+            if not hasattr(block, "epochs"):
+                continue
+            start = block if family == "pretraining" else parameters.pretrain[block.init]
+            cost = tenants.load(family, getattr(block, key)).COST
+            visits = block.epochs * (block.steps * block.batch_size if block.steps else images)
+            if family == "regimes" and block.steps is None and block.follows == "labels":
+                visits = block.epochs * min(parameters.labels.count(images, 10), images)
+            work += visits * cost * operations(start.encoder, parameters.data.size)
+    return work * len(parameters.seeds) / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
+
+
+def operations(encoder: str, size: int) -> float:
+    """Floating-point operations of a forward pass for one image of size x size."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network = encoders.build(encoder, size, [0.5] * 3, [0.25] * 3).eval()
+        network(torch.empty(1, 3, size, size))
+    return float(counter.get_total_flops())

@@ -1,0 +1,183 @@
+"""What every method and regime keeps, found by discovery: a new file is tested here without a word."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stages import tenants
+from stages.training import checkpoint, loop
+from tests.blocks import blocks
+from tests.tiny import EPOCHS, LABELS, make, train, trainable, world_of
+
+TENANTS = [(section, tenant) for section in ("pretrain", "models") for tenant in trainable(section)]
+each = pytest.mark.parametrize(("section", "tenant"), TENANTS)
+
+
+def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+    one, other = first.state_dict(), second.state_dict()
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+@pytest.mark.parametrize(("section", "family"), [("pretrain", "pretraining"), ("models", "regimes")])
+def test_every_file_has_a_block(section: str, family: str) -> None:
+    assert sorted(blocks(section)) == tenants.names(family)
+
+
+@each
+def test_the_same_twice_and_another_seed_another(section: str, tenant: str, tmp_path: Path) -> None:
+    first, history = train(section, tenant, tmp_path / "a")
+    again, history_again = train(section, tenant, tmp_path / "b")
+    other, _ = train(section, tenant, tmp_path / "c", seed=1)
+    assert same(first, again) and history == history_again and not same(first, other)
+    assert [row["epoch"] for row in history] == list(range(1, EPOCHS + 1))
+
+
+@each
+def test_labels_not_told_do_not_matter(section: str, tenant: str, tmp_path: Path) -> None:
+    """Scrambles every label that is not told: the trained weights are the same."""
+    method, world = make(section, tenant)
+    told = np.zeros(len(LABELS), bool)
+    told[world.told(method.settings.epochs - 1)] = True
+    scrambled = np.where(told, LABELS, np.random.default_rng(3).permutation(LABELS))
+    assert (scrambled != LABELS).any()
+    honest, _ = train(section, tenant, tmp_path / "a")
+    blind, _ = train(section, tenant, tmp_path / "b", labels=scrambled)
+    assert same(honest, blind)
+
+
+@pytest.mark.parametrize("tenant", trainable("models"))
+def test_labels_told_do_matter(tenant: str, tmp_path: Path) -> None:
+    """Else the scramble above would prove nothing."""
+    honest, _ = train("models", tenant, tmp_path / "a")
+    misled, _ = train("models", tenant, tmp_path / "b", labels=(LABELS + 1) % 3)
+    assert not same(honest, misled)
+
+
+@pytest.mark.parametrize("tenant", trainable("models"))
+def test_a_label_told_late_is_not_known_before(tenant: str, tmp_path: Path) -> None:
+    """Labels that come with the last epoch change nothing of the weights before it."""
+    world = world_of(make("models", tenant)[0].settings)
+    late = np.setdiff1d(world.told(EPOCHS - 1), world.told(EPOCHS - 2))
+    if not len(late):
+        return
+    changed = LABELS.copy()
+    changed[late] = (changed[late] + 1) % 3
+    states = []
+    for name, labels in (("a", LABELS), ("b", changed)):
+        kept: list[dict[str, torch.Tensor]] = []
+        with pytest.MonkeyPatch.context() as patch:
+            real = checkpoint.save
+
+            def keep(path, method, rule, history, kept=kept, real=real):  # type: ignore[no-untyped-def]
+                kept.append({key: value.clone() for key, value in method.state_dict().items()})
+                real(path, method, rule, history)
+
+            patch.setattr(loop.checkpoint, "save", keep)
+            train("models", tenant, tmp_path / name, labels=labels)
+        states.append(kept)
+    before = [torch.equal(states[0][EPOCHS - 2][key], states[1][EPOCHS - 2][key]) for key in states[0][0]]
+    after = [torch.equal(states[0][EPOCHS - 1][key], states[1][EPOCHS - 1][key]) for key in states[0][0]]
+    assert all(before) and not all(after)
+
+
+def kill_in_epoch(number: int) -> Callable[[], None]:
+    """Kills the process at the first optimiser step of an epoch, from 0."""
+
+    def arm() -> None:
+        now = {"epoch": -1}
+        real_seed, real_build = loop.seed_all, loop.optimiser.build
+
+        def seed_all(seed: int, epoch: int) -> None:
+            now["epoch"] += 1
+            real_seed(seed, epoch)
+
+        def build(*arguments):  # type: ignore[no-untyped-def]
+            rule = real_build(*arguments)
+            rule.register_step_pre_hook(lambda *_: die() if now["epoch"] == number else None)
+            return rule
+
+        loop.seed_all, loop.optimiser.build = seed_all, build  # type: ignore[assignment]
+
+    return arm
+
+
+def kill_at_save(number: int, moment: str) -> Callable[[], None]:
+    """Kills the process before, in the middle of, or after the write of its n-th checkpoint."""
+
+    def arm() -> None:
+        saves = iter(range(number + 1))
+        real_save, real_write = checkpoint.save, checkpoint.save_file
+
+        def save(*arguments):  # type: ignore[no-untyped-def]
+            last = next(saves) == number
+            if last and moment == "before":
+                die()
+            if last and moment == "within":
+                checkpoint.save_file = half_a_file
+            real_save(*arguments)
+            if last:
+                die()
+
+        def half_a_file(tensors, path, metadata):  # type: ignore[no-untyped-def]
+            real_write(tensors, path, metadata)
+            with path.open("r+b") as file:
+                file.truncate(path.stat().st_size // 2)
+            die()
+
+        checkpoint.save = save
+
+    return arm
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def until_killed(arm: Callable[[], None], section: str, tenant: str, path: Path) -> None:
+    def child() -> None:
+        torch.set_num_threads(1)
+        arm()
+        train(section, tenant, path)
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+@each
+def test_killed_anywhere_it_ends_as_if_it_never_stopped(section: str, tenant: str, tmp_path: Path) -> None:
+    whole, history = train(section, tenant, tmp_path / "whole")
+    kills = [kill_in_epoch(n) for n in range(EPOCHS)]
+    kills += [kill_at_save(n, "before") for n in range(EPOCHS)]
+    kills += [kill_at_save(n, moment) for n in (0, EPOCHS - 1) for moment in ("within", "after")]
+    for number, arm in enumerate(kills):
+        path = tmp_path / f"killed-{number}"
+        until_killed(arm, section, tenant, path)
+        resumed, rows = train(section, tenant, path)
+        assert same(whole, resumed) and rows == history, number
+
+
+@each
+def test_killed_in_every_epoch_of_one_run(section: str, tenant: str, tmp_path: Path) -> None:
+    """The same run is killed again and again, one epoch further each time."""
+    whole, history = train(section, tenant, tmp_path / "whole")
+    path = tmp_path / "killed"
+    for _ in range(EPOCHS):
+        until_killed(kill_at_save(0, "after"), section, tenant, path)
+    resumed, rows = train(section, tenant, path)
+    assert same(whole, resumed) and rows == history
+
+
+@each
+def test_it_learns(section: str, tenant: str, tmp_path: Path) -> None:
+    _, history = train(section, tenant, tmp_path / "a", epochs=12)
+    assert history[-1]["loss"] < history[0]["loss"]

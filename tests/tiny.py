@@ -1,0 +1,75 @@
+"""A tiny world for tests of training: random pictures of a few classes, and a run of the loop on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages import encoders, tenants
+from stages.training.images import Images
+from stages.training.loop import Hardware, Row, fit, seed_all
+from stages.training.method import Method
+from stages.training.schedule import Schedule
+from stages.training.world import Told, World, everything, fixed, gradual
+from tests.blocks import blocks, schedule, settings
+
+CPU = torch.device("cpu")
+CLASSES = 3
+EPOCHS = 3
+LABELS = np.arange(60) % CLASSES
+
+
+def pictures() -> np.ndarray:
+    """uint8 [60, 32, 32, 3]; each class has a colour of its own, under noise."""
+    generator = np.random.default_rng(0)
+    colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200]])
+    noise = generator.integers(-50, 50, (60, 32, 32, 3))
+    return (colours[LABELS][:, None, None] + noise).clip(0, 255).astype(np.uint8)
+
+
+def trainable(section: str) -> list[str]:
+    """The tenants of "pretrain" or "models" that train something."""
+    return [name for name in blocks(section) if name != "scratch"]
+
+
+def small(section: str, tenant: str, **changes: Any) -> Any:
+    """A tenant's block, cut down to the tiny world."""
+    changes = {"epochs": EPOCHS, "steps": None, "batch_size": 16, "classes": None} | changes
+    if section == "pretrain":
+        changes = {"encoder": "conv4"} | changes
+    return settings(section, tenant, **changes)
+
+
+def world_of(chosen: Any) -> World:
+    """What a model's block is told of the tiny world: 15 labels, at once or by the schedule."""
+    bought = np.random.default_rng(1).permutation(60)[:15]
+    if chosen.told_by(schedule()) is None:
+        return fixed(LABELS, bought, CLASSES, chosen.epochs)
+    plan = schedule(start_classes=1, class_epochs=3)
+    return gradual(LABELS, bought, np.arange(CLASSES), plan, epochs=chosen.epochs, seed=0)
+
+
+def make(section: str, tenant: str, seed: int = 0, **changes: Any) -> tuple[Method, World]:
+    """A method or regime at its start, and its world."""
+    chosen = small(section, tenant, **changes)
+    seed_all(seed, 0)
+    encoder = encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3)
+    if section == "pretrain":
+        method: Method = tenants.load("pretraining", tenant).build(encoder, chosen, 60)
+        return method, everything(60, chosen.epochs)
+    plan: Schedule | None = chosen.told_by(schedule())
+    return tenants.load("regimes", tenant).build(encoder, CLASSES, chosen, plan), world_of(chosen)
+
+
+def train(
+    section: str, tenant: str, checkpoint: Path, *, labels: np.ndarray = LABELS, seed: int = 0, **changes: Any
+) -> tuple[Method, list[Row]]:
+    """Trains a tenant in the tiny world; `labels` is what the world tells."""
+    method, world = make(section, tenant, seed, **changes)
+    images = Images(pictures(), np.arange(60), CPU)
+    hardware = Hardware(CPU, half=False, compile=False)
+    history = fit(method, images, Told(labels, world), world, seed=seed, hardware=hardware, resume=checkpoint)
+    return method, history
