@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages import estimate, params
+from stages.errors import UserError
+from tests.blocks import base
+
+
+def test_operations_of_known_nets() -> None:
+    """ResNet-18 with the small stem at 32 px: 1.11 GFLOP; WRN-28-2: 0.43."""
+    assert estimate.operations("resnet18", 32) == pytest.approx(1.11e9, rel=0.01)
+    assert estimate.operations("wrn_28_2", 32) == pytest.approx(0.43e9, rel=0.01)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_the_headline_set_without_a_gpu_is_refused_with_a_way_out() -> None:
+    raw = base()
+    with pytest.raises(UserError, match=r"no GPU here: .* hours on \d+ CPU cores; try .*preset cpu.*compute.device=cpu"):
+        estimate.check(params.Params(raw), 45_000)
+    raw["compute"]["device"] = "cpu"
+    estimate.check(params.Params(raw), 45_000)
+
+
+def test_small_sets_pass_without_a_word(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    raw = base()
+    for blocks in (raw["pretrain"], raw["models"]):
+        for block in blocks.values():
+            block |= {"encoder": "conv4"} if "encoder" in block else {}
+            block |= {"epochs": 2, "steps": 2} if "epochs" in block else {}
+    estimate.check(params.Params(raw), 45_000)
+    assert capsys.readouterr().err == ""

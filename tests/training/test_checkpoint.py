@@ -1,0 +1,116 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from stages.errors import UserError
+from stages.training import checkpoint
+from stages.training.optimiser import Rule, build
+
+
+def net(seed: int) -> nn.Sequential:
+    torch.manual_seed(seed)
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4 * 36, 2))
+    return layers.to(memory_format=torch.channels_last)
+
+
+def step(model: nn.Module, rule: torch.optim.Optimizer) -> None:
+    rule.zero_grad()
+    model(torch.ones(2, 3, 8, 8)).square().sum().backward()
+    for group in rule.param_groups:
+        group["lr"] = 0.01
+    rule.step()
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_a_step_after_restoring_is_the_step_that_would_have_been(name: str, tmp_path: Path) -> None:
+    """Channels-last weights and their moments lie alike in memory, or a fused step would mix them up."""
+    path = tmp_path / "state.safetensors"
+    rule_of = Rule(name=name, momentum=0.9, weight_decay=0.1)
+    first = net(0)
+    rule = build(rule_of, {"all": list(first.parameters())})
+    step(first, rule)
+    checkpoint.save(path, first, rule, [{"epoch": 1, "loss": 0.1 + 0.2}])
+    step(first, rule)
+    second = net(1)
+    other = build(rule_of, {"all": list(second.parameters())})
+    assert checkpoint.restore(path, second, other) == [{"epoch": 1, "loss": 0.1 + 0.2}]
+    step(second, other)
+    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values()))
+
+
+def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(b"nothing")
+    model = net(0)
+    with pytest.raises(UserError, match=r"state.safetensors: a broken checkpoint .* remove it"):
+        checkpoint.restore(
+            path, model, build(Rule(name="sgd", momentum=0, weight_decay=0), {"all": list(model.parameters())})
+        )
+
+
+def test_the_key_follows_parameters_and_inputs(tmp_path: Path) -> None:
+    (tmp_path / "input").write_text("a")
+    first = checkpoint.key({"rate": 1}, [tmp_path])
+    assert first == checkpoint.key({"rate": 1}, [tmp_path])
+    assert first != checkpoint.key({"rate": 2}, [tmp_path])
+    (tmp_path / "input").write_text("b")
+    assert first != checkpoint.key({"rate": 1}, [tmp_path])
+
+
+def test_the_scratch_folder_outlives_a_failure_and_not_a_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    with pytest.raises(ZeroDivisionError), checkpoint.scratch("train", "key", tmp_path / "out") as folder:
+        (folder / "state").touch()
+        raise ZeroDivisionError
+    with checkpoint.scratch("train", "key", tmp_path / "out") as folder:
+        assert (folder / "state").exists()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("other", ["the same run", "the same output"])
+def test_one_at_a_time(other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    key, output = ("key", "elsewhere") if other == "the same run" else ("other", "out")
+    with (
+        checkpoint.scratch("train", "key", tmp_path / "out"),
+        pytest.raises(UserError, match=f"process {os.getpid()} is at work on it"),
+        checkpoint.scratch("train", key, tmp_path / output),
+    ):
+        pass
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
+def test_a_trainer_dies_with_its_parent_under_dvc(tmp_path: Path) -> None:
+    child = "from stages.training.checkpoint import die_with_dvc; die_with_dvc(); print(1, flush=True); input()"
+    parent = f"""
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", {child!r}], stdin=-1)
+print(child.pid, flush=True)
+child.wait()
+"""
+    environment = os.environ | {"DVC_STAGE": "train@x"}
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=-1, text=True, env=environment)
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    assert process.stdout.readline() == "1\n", "the child has asked"
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(pid)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

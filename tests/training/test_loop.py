@@ -1,0 +1,53 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from stages.errors import UserError
+from stages.regimes.supervised import Supervised
+from stages.training.method import Batch, shuffled
+from tests.tiny import EPOCHS, train
+
+
+def test_a_row_for_each_epoch_says_what_was_seen_and_told(tmp_path: Path) -> None:
+    _, history = train("models", "gradual", tmp_path / "a")
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert [row["classes_seen"] for row in history] == [1, 1, 2]
+    assert [row["images_shown"] for row in history] == [20, 20, 40]
+    assert history[0]["labels_revealed"] < history[-1]["labels_revealed"] <= 15
+    for name in ("loss", "loss/contrast", "loss/cross_entropy", "lr/encoder", "lr/probe"):
+        assert all(row[name] > 0 for row in history)
+
+
+def test_a_loss_that_is_no_number_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: Supervised, batch: Batch) -> Iterator[dict[str, Tensor]]:
+        yield {"cross_entropy": self.head.weight.sum() * float("nan")}
+
+    monkeypatch.setattr(Supervised, "updates", broken)
+    with pytest.raises(UserError, match="'cross_entropy' is nan in epoch 1; lower the learning rate"):
+        train("models", "supervised", tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, history = train("models", "supervised", tmp_path / "a")
+    monkeypatch.setattr(Supervised, "updates", lambda *_: pytest.fail("trained again"))
+    again, rows = train("models", "supervised", tmp_path / "a")
+    assert rows == history and len(rows) == EPOCHS
+    assert torch.equal(first.head.weight, again.head.weight)
+
+
+def test_one_pass_takes_every_image_once_and_leaves_out_a_lone_last_one() -> None:
+    batches = list(shuffled(torch.arange(10), 4, None))
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    assert sorted(torch.cat(batches).tolist()) == list(range(10))
+    assert [len(batch) for batch in shuffled(torch.arange(9), 4, None)] == [4, 4]
+
+
+def test_a_number_of_steps_takes_as_many_passes_as_it_needs() -> None:
+    batches = list(shuffled(torch.arange(10), 4, 5))
+    assert [len(batch) for batch in batches] == [4] * 5
+    assert sorted(torch.cat(batches).tolist()) == sorted([*range(10)] * 2)
+    assert [len(batch) for batch in shuffled(torch.arange(3), 4, 2)] == [3, 3]
