@@ -12,8 +12,7 @@ import numpy as np
 
 from stages import encoders, estimate, layout, params, tenants
 from stages.errors import run
-from stages.files import whole_folder
-from stages.training import checkpoint, world
+from stages.training import checkpoint, workers, world
 from stages.training.device import half, pick
 from stages.training.images import Images
 from stages.training.loop import Hardware, fit, seed_all
@@ -21,6 +20,7 @@ from stages.training.loop import Hardware, fit, seed_all
 
 def main() -> None:
     checkpoint.die_with_dvc()
+    workers.launch("stages.pretrain")
     parameters = params.read()
     name = parameters.pretrain.named(sys.argv[1:])
     settings = parameters.pretrain[name]
@@ -32,11 +32,8 @@ def main() -> None:
     stamp = {"block": settings.model_dump(), "compute": parameters.compute.model_dump(), "seeds": parameters.seeds}
     inputs = [layout.RAW / "description.json", layout.SPLIT / "pool.npz", layout.SPLIT / "description.json"]
     target = layout.ENCODERS / name
-    with (
-        checkpoint.scratch(f"pretrain-{name}", checkpoint.key(stamp, inputs), target) as scratch,
-        whole_folder(target) as folder,
-    ):
-        for seed in parameters.seeds:
+    with workers.output(f"pretrain-{name}", checkpoint.key(stamp, inputs), target) as (scratch, folder):
+        for seed in workers.mine(parameters.seeds):
             seed_all(seed, 0)
             encoder = encoders.build(settings.encoder, description["size"], description["mean"], description["std"])
             method = method_file.build(encoder, settings, len(pool.indices))

@@ -14,8 +14,7 @@ from safetensors.torch import save_file
 
 from stages import encoders, estimate, layout, params, tenants
 from stages.errors import UserError, run
-from stages.files import whole_folder
-from stages.training import checkpoint, measure, world
+from stages.training import checkpoint, measure, workers, world
 from stages.training.device import half, pick
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit, seed_all
@@ -23,6 +22,7 @@ from stages.training.loop import Hardware, Row, fit, seed_all
 
 def main() -> None:
     checkpoint.die_with_dvc()
+    workers.launch("stages.train")
     parameters = params.read()
     name = parameters.models.named(sys.argv[1:])
     settings = parameters.models[name]
@@ -52,11 +52,8 @@ def main() -> None:
         layout.SELECTION / parameters.labels.strategy / "ranking.npy",
         layout.needed(start),
     ]
-    with (
-        checkpoint.scratch(f"train-{name}", checkpoint.key(stamp, inputs), target) as scratch,
-        whole_folder(target) as folder,
-    ):
-        for seed, ranking in zip(parameters.seeds, rankings, strict=True):
+    with workers.output(f"train-{name}", checkpoint.key(stamp, inputs), target) as (scratch, folder):
+        for seed, ranking in workers.mine(list(zip(parameters.seeds, rankings, strict=True))):
             bought = parameters.labels.bought(ranking, pool.labels, len(classes))
             if schedule is None:
                 shown = world.fixed(pool.labels, bought, settings.classes or len(classes), settings.epochs)

@@ -48,14 +48,15 @@ def resample(images: Tensor, zoom: Tensor, shift: Tensor, colour: Tensor, dtype:
     """
     n, size = images.shape[:2]
     with torch.autocast(images.device.type, enabled=False):
-        # affine_grid counts in half images, x before y
-        theta = torch.diag_embed(zoom.flip(1), dim1=1, dim2=2)
-        theta = torch.cat([theta, 2 * shift.flip(1)[:, :, None]], dim=2)
-        where = functional.affine_grid(theta, [n, 3, size, size], align_corners=False)
+        # grid_sample counts in half images, x before y
+        centres = (2 * torch.arange(size, device=images.device) + 1) / size - 1
+        rows, columns = (zoom[:, :, None] * centres + 2 * shift[:, :, None]).unbind(1)
+        where = torch.stack(torch.broadcast_tensors(columns[:, None, :], rows[:, :, None]), dim=3)
         pixels = images.permute(0, 3, 1, 2).float()
         pixels = functional.grid_sample(pixels, where, padding_mode="reflection", align_corners=False)
-        mixed = torch.bmm(colour / 255, pixels.flatten(2)).clamp_(0, 1).view(n, 3, size, size)
-        return mixed.to(dtype, memory_format=torch.channels_last)
+        # pixels times colours, so that the product already has its channels last
+        mixed = torch.bmm(pixels.flatten(2).mT, colour.mT / 255).clamp_(0, 1)
+        return mixed.view(n, size, size, 3).permute(0, 3, 1, 2).to(dtype)
 
 
 def plain(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -50,7 +50,9 @@ def pick(compute: Compute) -> torch.device:
     if count == 0 or int(number or 0) >= count:
         raise UserError(f"compute.device={compute.device}: this machine shows {count} GPUs; set auto or cpu")
     if compute.device == "auto":
-        return torch.device("cuda", _claim(count))
+        # a worker of torchrun has its place already
+        worker = os.environ.get("LOCAL_RANK")
+        return torch.device("cuda", _claim(count) if worker is None else int(worker) % count)
     return torch.device(compute.device)
 
 

@@ -41,7 +41,9 @@ def test_a_step_after_restoring_is_the_step_that_would_have_been(name: str, tmp_
     other = build(rule_of, {"all": list(second.parameters())})
     assert checkpoint.restore(path, second, other) == [{"epoch": 1, "loss": 0.1 + 0.2}]
     step(second, other)
-    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
 
 
 def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
