@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import sys
 from collections.abc import Callable
 
@@ -20,15 +21,26 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept, run it again to go on", file=sys.stderr)
         sys.exit(130)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+    except Exception as error:
+        reason = _reason(error)
+        if reason is None:
             raise
-        _refuse(f"{error.filename or 'an output'}: {error.strerror}; free some space or mend its rights and run again")
-    except RuntimeError as error:
-        # torch raises OutOfMemoryError, a RuntimeError; naming it would import torch
-        if type(error).__name__ != "OutOfMemoryError":
-            raise
-        _refuse(f"the GPU is out of memory ({str(error).splitlines()[0]}); lower batch_size, or set compute.device=cpu")
+        _refuse(reason)
+
+
+def _reason(error: Exception) -> str | None:
+    """What the machine lacks, in a line, where that is what the error says; types are named, as importing costs."""
+    text = str(error)
+    where = getattr(error, "filename", None) or "an output"
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    # numpy and safetensors have words of their own for a disk that is full
+    if full or re.search(r"\d+ requested and \d+ written|No space left on device", text):
+        return f"{where}: no space left on the disk; free some and run again"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS):
+        return f"{where}: {error.strerror}; mend its rights and run again"
+    if type(error).__name__ == "OutOfMemoryError":
+        return f"the GPU is out of memory ({text.splitlines()[0]}); lower batch_size, or set compute.device=cpu"
+    return None
 
 
 def _refuse(message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
 
 from stages import tenants
@@ -12,7 +14,7 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     """`subsets` names sets of classes (the first k, or a list of names) on whose test images accuracy is also given;
     `neighbours` is the k of k-NN accuracy; maps show the first `map_images` test images."""
 
-    subsets: dict[str, int | list[str]]
+    subsets: dict[str, Annotated[int, Field(ge=1)] | Annotated[list[str], Field(min_length=1)]]
     neighbours: int = Field(ge=1)
     map_images: int = Field(ge=2)
     umap: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import typing
@@ -42,12 +43,11 @@ class Blocks(Mapping[str, Any]):
             raise UserError(f"{FILE}: no {self.section}.{name}: {tenants.choices(name, self.raw)}")
         family, key = FAMILIES[self.section]
         where, block = f"{self.section}.{name}", self.raw[name]
-        if not isinstance(block, dict):
-            raise UserError(f"{FILE}: {where}={block!r}: must be a block of parameters")
         tenant = block.get(key)
         if tenant not in tenants.names(family):
             known = tenants.choices(str(tenant), tenants.names(family))
-            raise UserError(f"{FILE}: {where}.{key}={tenant!r}: no file stages/{family}/{tenant}.py; {known}")
+            wrong = f"={_shown(tenant)}: no file of stages/{family}/" if key in block else ": missing"
+            raise UserError(f"{FILE}: {where}.{key}{wrong}; {known}")
         return _parse(tenants.load(family, str(tenant)).Settings, block, where)
 
     def named(self, arguments: list[str]) -> str:
@@ -59,7 +59,7 @@ class Blocks(Mapping[str, Any]):
 
     def __contains__(self, name: object) -> bool:
         # Mapping's own asks for the item, which would parse the block
-        return name in self.raw
+        return isinstance(name, str) and name in self.raw
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.raw)
@@ -114,18 +114,21 @@ class Params:
     def _check_names(self) -> None:
         """What one part of the file says of another; needs no tenant's module."""
         for blocks in (self.pretrain, self.extractors, self.strategies, self.models):
-            for name in blocks:
-                if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name)):
-                    raise UserError(f"{FILE}: {blocks.section}.{name}: a name has letters, digits, _ and - only")
+            for name, block in blocks.raw.items():
+                # as on a command line after -S
+                if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+                    allowed = "a block's name must be letters, digits, _ and -, a letter first"
+                    raise UserError(f"{FILE}: {blocks.section}.{name}: {allowed}")
+                if not isinstance(block, dict):
+                    raise UserError(f"{FILE}: {blocks.section}.{name}={_shown(block)}: must be a block of parameters")
         _known("data.name", self.data.name, tenants.names("datasets"))
         _known("labels.strategy", self.labels.strategy, self.strategies)
         for name, block in self.pretrain.raw.items():
             if "encoder" in block:
                 _known(f"pretrain.{name}.encoder", block["encoder"], tenants.names("encoders"))
         for name, block in self.extractors.raw.items():
-            kind, _, encoder = str(block.get("weights", "")).partition("/")
-            if kind == "encoders":
-                _known(f"extractors.{name}.weights", encoder, self.pretrain)
+            if str(block.get("weights")).startswith("encoders/"):
+                _known(f"extractors.{name}.weights", block["weights"], [f"encoders/{one}" for one in self.pretrain])
         for name, block in self.strategies.raw.items():
             if "extractor" in block:
                 _known(f"strategies.{name}.extractor", block["extractor"], self.extractors)
@@ -138,18 +141,31 @@ class Params:
         for blocks in (self.pretrain, self.extractors, self.strategies, self.models):
             for name in blocks:
                 blocks[name]
+        for name, block in self.models.items():
+            try:
+                block.told_by(self.schedule)
+            except ValidationError as error:
+                raise UserError(f"{FILE}: models.{name}: {_words(error.errors()[0])}") from None
+
+    def check_data(self, classes: list[str], pool: int) -> None:
+        """What can be checked only once the data are split into classes and a pool of so many images, and should be
+        before any training. Raises UserError."""
+        if classes:
+            self.check_classes(classes)
+        self.labels.count(pool, len(classes))
 
     def check_classes(self, classes: list[str]) -> None:
         """What can be checked only once the classes are known. Raises UserError."""
         self.schedule.check(classes, f"{FILE}: schedule")
         self.evaluation.check(classes, f"{FILE}: evaluation")
         for blocks in (self.pretrain, self.models):
-            for name in blocks:
-                wanted = blocks.raw[name].get("classes")
-                if wanted is not None and wanted > len(classes):
-                    raise UserError(
-                        f"{FILE}: {blocks.section}.{name}.classes={wanted}: the data has {len(classes)} classes"
-                    )
+            for name, block in blocks.raw.items():
+                for key in ("classes", "start_classes"):
+                    wanted = block.get(key)
+                    if wanted is not None and wanted > len(classes):
+                        raise UserError(
+                            f"{FILE}: {blocks.section}.{name}.{key}={wanted}: the data has {len(classes)} classes"
+                        )
 
 
 def read(path: Path = FILE) -> Params:
@@ -174,7 +190,11 @@ def load_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is missing; run this from the project's folder")
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except yaml.YAMLError as error:
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path}{where}: not YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not YAML: {error}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must hold sections, such as `data:` and `models:`")
@@ -208,35 +228,72 @@ Model = typing.TypeVar("Model", bound=BaseModel)
 
 def _known(key: str, value: Any, known: typing.Iterable[str]) -> None:
     if value not in known:
-        raise UserError(f"{FILE}: {key}={value!r}: {tenants.choices(str(value), known)}")
+        raise UserError(f"{FILE}: {key}={_shown(value)}: {tenants.choices(str(value), known)}")
 
 
 def _parse(model: type[Model], block: Mapping[str, Any], where: str) -> Model:
     try:
-        return model.model_validate(block)
+        # strict: true is no number, and "0.1" in quotes none either
+        return model.model_validate(block, strict=True)
     except ValidationError as error:
         raise UserError(f"{FILE}: {_line(model, where, error.errors())}") from None
 
 
 def _line(model: type[BaseModel], where: str, errors: list[ErrorDetails]) -> str:
     """One line for the first error: the full key, the value, what is allowed, the nearest name for a typo."""
-    first = errors[0]
-    location = [str(step) for step in first["loc"] if "[" not in str(step) and str(step) not in _UNION_STEPS]
+    # a mistyped key is also a missing one: the typo says more
+    first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
+    # each member of a union fails by itself; who got deepest into the value is who was meant
+    tried = [error for error in errors if _location(error)[: len(_location(first))] == _location(first)]
+    location = max(map(_location, tried), key=len)
+    same = [error for error in tried if _location(error) == location]
     key = ".".join([where, *location] if where else location)
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    rest = len(errors) - len(tried)
+    more = f" (and {rest} more)" if rest else ""
     if first["type"] == "extra_forbidden":
-        fields = _fields(model, location[:-1])
-        return f"{key}: unknown key; {tenants.choices(location[-1], fields)}{more}"
+        return f"{key}: unknown key; {tenants.choices(location[-1], _fields(model, location[:-1]))}{more}"
     if first["type"] == "missing":
         return f"{key}: missing; it must be given{more}"
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("should ")
-    message = message if message.startswith("must") else f"must {message}"
-    shown = "" if isinstance(first["input"], dict) else f"={first['input']!r}"
+    words = list(dict.fromkeys(map(_words, same)))
+    message = ", or ".join([words[0], *(other.removeprefix("must be ") for other in words[1:])])
+    shown = "" if isinstance(same[0]["input"], dict) else f"={_shown(same[0]['input'])}"
     return f"{key}{shown}: {message}{more}"
 
 
+def _location(error: ErrorDetails) -> list[str]:
+    return [str(step) for step in error["loc"] if "[" not in str(step) and str(step) not in _UNION_STEPS]
+
+
 # pydantic names the member of a union that it tried as a step of the location
-_UNION_STEPS = {"int", "str", "float", "bool", "none"}
+_UNION_STEPS = {"int", "constrained-int", "str", "constrained-str", "float", "bool", "none"}
+
+_KINDS = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "dict_type": "a block of parameters",
+    "model_type": "a block of parameters",
+}
+
+
+def _words(error: ErrorDetails) -> str:
+    """What is allowed."""
+    if error["type"] in _KINDS:
+        return f"must be {_KINDS[error['type']]}"
+    if error["type"] == "too_short":
+        return f"must have {error['ctx']['min_length']} or more of them"
+    if error["type"] == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    _, _, allowed = error["msg"].partition("should ")
+    return f"must {allowed or error['msg']}"
+
+
+def _shown(value: Any) -> str:
+    """A value as the file has it, cut where it is long."""
+    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _fields(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """python -m stages.preset NAME: prints a preset as plain overrides, for `dvc exp run $(python -m stages.preset NAME)`.
 
-A preset is an overlay on params.yaml, stages/presets/NAME.yaml. A section in it changes the keys that it names; a family
-of blocks in it (pretrain, extractors, strategies, models) replaces the family whole. With --params it prints the
+A preset is an overlay on params.yaml, stages/presets/NAME.yaml. A section in it changes the keys that it names; a
+family of blocks in it (pretrain, extractors, strategies, models) replaces the family whole. With --params it prints the
 resulting params.yaml instead. Nothing is written.
 """
 

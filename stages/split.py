@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,24 @@ from stages.files import whole_folder
 
 def main() -> None:
     parameters = params.read()
-    split(parameters.split, layout.RAW, layout.SPLIT)
+    split(parameters.split, layout.RAW, layout.SPLIT, parameters.check_data)
 
 
-def split(settings: splitting.Settings, raw: Path, target: Path) -> None:
-    """Reads the folder `raw` that download wrote and writes the folder `target`. Raises UserError."""
+def split(
+    settings: splitting.Settings, raw: Path, target: Path, check: Callable[[list[str], int], None] | None = None
+) -> None:
+    """Reads the folder `raw` that download wrote and writes the folder `target`. Raises UserError.
+
+    `check` is handed the classes and the size of the pool before anything is written.
+    """
     facts = layout.read_json(raw / "description.json")
     train = np.load(layout.needed(raw / "train" / "labels.npy"))
     test = np.load(layout.needed(raw / "test" / "labels.npy"))
     result = splitting.split(train, test, facts["classes"], settings)
     if not len(result.pool.indices):
         raise UserError("no image is left for the pool; lower split.validation or change split.classes")
+    if check is not None:
+        check(result.classes, len(result.pool.indices))
     images = np.load(layout.needed(raw / "train" / "images.npy"), mmap_mode="r")
     mean, std = splitting.mean_and_std(images, result.pool.indices)
     parts = {"pool": result.pool, "validation": result.validation, "test": result.test}

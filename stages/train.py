@@ -34,6 +34,8 @@ def main() -> None:
     images = Images(pool.packed, pool.indices, device)
     held_out = Images(validation.packed, validation.indices, device)
     classes = description["classes"]
+    if not classes:
+        raise UserError(f"models.{name}: no image has a label; training needs some: put them into folders by class")
     parameters.check_classes(classes)
     schedule = settings.told_by(parameters.schedule)
     rankings = np.load(layout.needed(layout.SELECTION / parameters.labels.strategy / "ranking.npy"))

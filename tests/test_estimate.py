@@ -17,7 +17,9 @@ def test_operations_of_known_nets() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_the_headline_set_without_a_gpu_is_refused_with_a_way_out() -> None:
     raw = base()
-    with pytest.raises(UserError, match=r"no GPU here: .* hours on \d+ CPU cores; try .*preset cpu.*compute.device=cpu"):
+    with pytest.raises(
+        UserError, match=r"no GPU here: .* hours on \d+ CPU cores; try .*preset cpu.*compute.device=cpu"
+    ):
         estimate.check(params.Params(raw), 45_000)
     raw["compute"]["device"] = "cpu"
     estimate.check(params.Params(raw), 45_000)

@@ -31,8 +31,11 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_files_and_their_description(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(params, "read", lambda: SimpleNamespace(split=settings(classes=["cat", "ant"])))
+    asked = []
+    parameters = SimpleNamespace(split=settings(classes=["cat", "ant"]), check_data=lambda *facts: asked.append(facts))
+    monkeypatch.setattr(params, "read", lambda: parameters)
     split.main()
+    assert asked == [(["cat", "ant"], 18)]
     facts = layout.description()
     pool, validation, test = (layout.part(name) for name in ("pool", "validation", "test"))
     assert facts["classes"] == ["cat", "ant"]
@@ -75,3 +78,12 @@ def test_a_refusal_leaves_nothing(raw: Path, tmp_path: Path) -> None:
 def test_raw_is_needed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"description\.json is missing"):
         split.split(settings(), tmp_path, tmp_path / "split")
+
+
+def test_what_the_data_cannot_give_is_refused_before_anything_is_written(raw: Path, tmp_path: Path) -> None:
+    def refuse(classes: list[str], pool: int) -> None:
+        raise UserError(f"{pool} images of {len(classes)} classes")
+
+    with pytest.raises(UserError, match="24 images of 3 classes"):
+        split.split(settings(), raw, tmp_path / "split", refuse)
+    assert not (tmp_path / "split").exists()

@@ -28,7 +28,12 @@ def packed(path: Path, count: int, size: int) -> np.ndarray:
     """A new array uint8 [count, size, size, 3] in the file `path`, so that any number of images fits."""
     if not count:  # an empty file can't be mapped
         return np.zeros((0, size, size, 3), dtype=np.uint8)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, size, size, 3))
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(count, size, size, 3))
+    if hasattr(os, "posix_fallocate"):
+        # a full disk is an error here; on writing to the map it would be a bus error, which ends the process
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def decode_into(pictures: Iterable[Picture], count: int) -> None:

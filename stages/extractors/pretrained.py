@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, field_validator
 
 from stages import encoders
 from stages.errors import UserError
@@ -21,7 +22,14 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     """`weights`: "encoders/" and a name of the section `pretrain`."""
 
     extractor: Literal["pretrained"]
-    weights: str = Field(pattern=r"^encoders/[^/]+$")
+    weights: str
+
+    @field_validator("weights")
+    @classmethod
+    def _form(cls, weights: str) -> str:
+        if not re.fullmatch(r"encoders/[^/]+", weights):
+            raise ValueError("must be encoders/ and a name of pretrain")
+        return weights
 
 
 def extract(images: Images, settings: Settings, weights: Path | None, device: torch.device) -> np.ndarray:

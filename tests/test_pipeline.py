@@ -1,0 +1,250 @@
+"""The pipeline itself, run by DVC in a repository of its own: what a user types, and what then happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages import preset
+from tests import blocks
+
+ROOT = Path(__file__).parent.parent
+WHO = {f"GIT_{role}_{part}": "test@test" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+ENVIRONMENT = {
+    **os.environ,
+    **WHO,
+    "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),  # noqa: PTH120
+}
+METRICS = "metrics/metrics.json"
+
+
+def call(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def done(folder: Path, *command: str) -> str:
+    """What a command that must succeed prints."""
+    result = call(folder, *command)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def stages_run(output: str) -> list[str]:
+    return re.findall(r"Running stage '(.+?)'", output)
+
+
+def commit(folder: Path, message: str) -> None:
+    done(folder, "git", "add", "--all")
+    done(folder, "git", "commit", "--quiet", "--message", message)
+
+
+def tiny() -> dict[str, Any]:
+    """The preset demo, cut down to what still has every stage."""
+    raw = preset.overlay(blocks.base(), preset.load("demo"))
+    raw["seeds"] = [0]
+    raw["labels"] |= {"strategy": "random", "budget": 100}
+    raw["evaluation"] |= {"umap": False, "map_images": 50}
+    raw["pretrain"]["simclr"] |= {"epochs": 1, "steps": 2}
+    raw["extractors"] = {"pixels": raw["extractors"]["pixels"]}
+    raw["strategies"] = {"random": {"strategy": "random", "extractor": "pixels"}}
+    raw["models"] = {name: raw["models"][name] | {"epochs": 2} for name in ("supervised", "gradual", "probe")}
+    raw["models"]["gradual"] |= {"steps": 2}
+    return raw
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the project's files as they are now, reproduced and committed on the branch main."""
+    folder = tmp_path_factory.mktemp("pipeline") / "project"
+    files = done(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    for file in filter(None, files):
+        if (ROOT / file).is_file():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / file, folder / file)
+    (folder / "params.yaml").write_text(yaml.safe_dump(tiny(), sort_keys=False))
+    done(folder, "git", "init", "--quiet", "--initial-branch", "main")
+    commit(folder, "the project")
+    ran = stages_run(done(folder, "dvc", "repro"))
+    assert len(ran) == 13, ran
+    commit(folder, "its results")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def experiment(project: Path) -> str:
+    """What `dvc exp run` printed; its results are the branch `other`, the workspace is that of main again."""
+    printed = done(project, "dvc", "exp", "run", "-S", "schedule.start_classes=2")
+    done(project, "git", "checkout", "--quiet", "-b", "other")
+    commit(project, "two classes at the start")
+    done(project, "git", "checkout", "--quiet", "main")
+    done(project, "dvc", "checkout", "--quiet")
+    return printed
+
+
+@pytest.fixture
+def copy(project: Path, tmp_path: Path) -> Path:
+    """A copy of the reproduced project, to do with as one likes."""
+    return shutil.copytree(project, tmp_path / "copy", symlinks=True)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"nothing after {seconds} s")
+
+
+def lives(pid: int) -> bool:
+    """Whether the process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_every_stage_wrote_its_results(project: Path) -> None:
+    metrics = json.loads((project / METRICS).read_text())
+    assert list(metrics) == ["supervised", "gradual", "probe"]
+    assert "accuracy" in metrics["gradual"]
+    assert (project / "plots" / "index.html").exists()
+    assert done(project, "git", "status", "--porcelain") == ""
+    # nothing half-written, and nothing left to go on from
+    assert not list(project.rglob("*.partial"))
+    assert not [path for path in (project / ".scratch").iterdir() if path.is_dir() and path.name != "checked"]
+
+
+def test_a_second_run_runs_nothing(project: Path) -> None:
+    printed = done(project, "dvc", "repro")
+    assert stages_run(printed) == []
+    assert "up to date" in printed
+
+
+def test_a_changed_schedule_reruns_what_follows_it_and_nothing_else(experiment: str) -> None:
+    assert stages_run(experiment) == ["train@gradual", "evaluate@gradual", "compare"]
+
+
+def test_metrics_diff_has_a_row_for_each_model_and_metric(project: Path, experiment: str) -> None:
+    printed = done(project, "dvc", "metrics", "diff", "main", "other", "--no-path")
+    rows = [line.split()[0] for line in printed.splitlines() if "." in line]
+    assert rows
+    assert all(row.startswith("gradual.") for row in rows), printed
+    assert "gradual.accuracy" in rows or "gradual.knn_accuracy" in rows
+
+
+def test_the_revisions_are_compared_in_a_table(project: Path, experiment: str) -> None:
+    done(project, sys.executable, "-m", "stages.compare", "--revisions", "main", "other", "--csv", ".scratch/t.csv")
+    head, *rows = (project / ".scratch" / "t.csv").read_text().splitlines()
+    assert head == "model,main,other,other - main"
+    assert [row.split(",")[0] for row in rows] == ["supervised", "gradual", "probe"]
+
+
+def test_a_stale_result_changes_nothing(copy: Path) -> None:
+    before = (copy / METRICS).read_bytes(), (copy / "metrics" / "compare.md").read_bytes()
+    shutil.copytree(copy / "data" / "evaluation" / "gradual", copy / "data" / "evaluation" / "old")
+    done(copy, "dvc", "repro")
+    assert ((copy / METRICS).read_bytes(), (copy / "metrics" / "compare.md").read_bytes()) == before
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("schedule.start_clases=2", "start_clases"),
+        (
+            "schedule.start_classes=0",
+            "error: params.yaml: schedule.start_classes=0: must be greater than or equal to 1",
+        ),
+    ],
+)
+def test_a_wrong_parameter_fails_and_changes_nothing(copy: Path, override: str, said: str) -> None:
+    result = call(copy, "dvc", "exp", "run", "-S", override)
+    assert result.returncode != 0
+    assert said in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+    # of what git keeps only the parameters, as asked for
+    assert done(copy, "git", "status", "--porcelain").split() in ([], ["M", "params.yaml"])
+
+
+def test_no_test_image_is_read_before_evaluate(copy: Path) -> None:
+    (copy / "data" / "split" / "test.npz").unlink()
+    shutil.rmtree(copy / "data" / "raw" / "test")
+    for stage in ("pretrain simclr", "extract pixels", "select random", "train probe"):
+        verb, name = stage.split()
+        done(copy, sys.executable, "-m", f"stages.{verb}", name)
+    result = call(copy, sys.executable, "-m", "stages.evaluate", "probe")
+    assert result.returncode == 1
+    assert result.stderr == "error: data/split/test.npz is missing; run `dvc repro` (or the stage before this one)\n"
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(copy: Path) -> None:
+    """Also: a trainer dies with its DVC, and of two at work on one output the second is refused."""
+    raw = yaml.safe_load((copy / "params.yaml").read_text())
+    raw["models"]["supervised"] |= {"epochs": 12, "steps": 4}
+    (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    result = copy / "data" / "models" / "supervised" / "seed-0"
+    shutil.rmtree(result.parent)
+    command = [sys.executable, "-m", "stages.train", "supervised"]
+
+    def checkpoint() -> Path | None:
+        return next((copy / ".scratch").glob("train-supervised-*/seed-0.safetensors"), None)
+
+    first = subprocess.Popen(command, cwd=copy, env=ENVIRONMENT, stderr=subprocess.PIPE)
+    wait_for(checkpoint)
+    # held still, lest it be done before the other has started
+    first.send_signal(signal.SIGSTOP)
+    second = call(copy, *command)
+    first.send_signal(signal.SIGCONT)
+    assert second.returncode == 1
+    assert second.stderr == (
+        f"error: data/models/supervised: process {first.pid} is at work on it; wait for it or end it\n"
+    )
+    assert first.wait(120) == 0
+    assert not checkpoint()
+    uninterrupted = {file.name: file.read_bytes() for file in result.iterdir()}
+
+    repro = ["dvc", "repro", "--single-item", "train@supervised"]
+    dvc = subprocess.Popen(repro, cwd=copy, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    scratch = wait_for(checkpoint).parent
+    pid = int(scratch.with_name(f"{scratch.name}.lock").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    assert lives(pid)
+    dvc.send_signal(signal.SIGKILL)
+    dvc.wait(10)
+    wait_for(lambda: not lives(pid), 5)
+    kept = checkpoint()
+    assert kept is not None
+    assert not result.exists()
+
+    again = done(copy, *repro)
+    assert stages_run(again) == ["train@supervised"]
+    assert {file.name: file.read_bytes() for file in result.iterdir()} == uninterrupted
+    assert not kept.exists()
+    assert not list((copy / "data").rglob("*.partial"))
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_in_the_queue(project: Path) -> None:
+    done(project, "dvc", "exp", "run", "--queue", "-S", "schedule.start_classes=range(1,3)")
+    done(project, "dvc", "queue", "start")
+
+    def states() -> list[str]:
+        listing = done(project, "dvc", "queue", "status").splitlines()
+        return [line.split()[-1] for line in listing if re.match(r"[0-9a-f]{7}", line)]
+
+    wait_for(lambda: set(states()) <= {"Success", "Failed"}, 400)
+    assert states() == ["Success", "Success"]
+    shown = json.loads(done(project, "dvc", "exp", "show", "--json", "--hide-failed"))
+    assert len(shown) >= 2

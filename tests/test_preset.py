@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import copy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import params, preset
+from stages.errors import UserError
+from stages.params import FILE
+from tests import blocks
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_presets_promised() -> None:
+    assert {"demo", "cpu", "gradual", "sparse", "contrastive"} <= set(preset.names())
+
+
+@pytest.mark.parametrize("name", preset.names())
+def test_dvc_makes_of_the_overrides_what_the_preset_means(name: str, tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    wanted = preset.overlay(blocks.base(), preset.load(name))
+    overrides = list(preset.overrides(blocks.base(), wanted))
+    shutil.copy(ROOT / FILE, tmp_path)
+    apply_overrides(tmp_path / FILE, overrides)
+    assert params.load_yaml(tmp_path / FILE) == wanted
+
+
+@pytest.mark.parametrize("name", preset.names())
+def test_the_overrides_pass_a_shell_unharmed(name: str) -> None:
+    overrides = list(preset.overrides(blocks.base(), preset.overlay(blocks.base(), preset.load(name))))
+    assert overrides
+    for override in overrides:
+        assert not set(override) & set(" \t\n'\"\\$`;&|<>()*?#!")
+
+
+@pytest.mark.parametrize("name", preset.names())
+def test_a_preset_names_no_key_that_params_lacks(name: str) -> None:
+    def holds(base: dict, overlay: dict) -> None:
+        for key, value in overlay.items():
+            if key.startswith(".") or key in params.FAMILIES:
+                continue
+            assert key in base
+            if isinstance(base[key], dict) and key != "subsets":
+                holds(base[key], value)
+
+    holds(blocks.base(), preset.load(name))
+
+
+@pytest.mark.parametrize("name", preset.names())
+def test_the_data_are_the_users_own(name: str) -> None:
+    data = preset.load(name).get("data", {})
+    assert "source" not in data
+    assert name == "demo" or "name" not in data
+
+
+def test_a_section_is_merged_and_a_family_replaced() -> None:
+    base = {"data": {"name": "a", "size": 32}, "models": {"one": {"epochs": 1}, "two": {"epochs": 2}}}
+    before = copy.deepcopy(base)
+    found = preset.overlay(base, {".anchor": 1, "data": {"size": 8}, "models": {"two": {"epochs": 3}}})
+    assert found == {"data": {"name": "a", "size": 8}, "models": {"two": {"epochs": 3}}}
+    assert base == before
+    assert list(preset.overrides(base, found)) == ["data.size=8", "~models.one", "models.two.epochs=3"]
+
+
+def test_a_value_that_would_need_quotes_is_refused() -> None:
+    with pytest.raises(UserError, match="'two words'"):
+        list(preset.overrides({"data": {"name": "a"}}, {"data": {"name": "two words"}}))
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"^no preset 'graduel'; did you mean gradual\? known: .*demo, gradual"):
+        preset.load("graduel")
+
+
+def test_the_command_prints_overrides_or_parameters() -> None:
+    def printed(*arguments: str) -> str:
+        command = [sys.executable, "-m", "stages.preset", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    words = printed("demo").split()
+    wanted = preset.overlay(blocks.base(), preset.load("demo"))
+    assert words[::2] == ["-S"] * (len(words) // 2)
+    assert words[1::2] == list(preset.overrides(blocks.base(), wanted))
+    assert yaml.safe_load(printed("demo", "--params")) == wanted
