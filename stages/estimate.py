@@ -9,6 +9,7 @@ from stages import encoders, tenants
 from stages.errors import UserError
 from stages.params import Params
 from stages.training.device import half, pick
+from stages.training.labels import Labels
 
 # seen on conv4, WRN-28-2 and ResNet-18, batch 256, on a server's cores: 75 to 160 with bf16, half of it without
 _FLOPS_OF_A_CORE = {True: 75e9, False: 40e9}
@@ -16,12 +17,12 @@ _LIMIT_HOURS = 12.0
 
 
 def check(parameters: Params, images: int) -> None:
-    """Without a GPU, says how long pretraining and training on a pool of `images` would take.
+    """Without a GPU, says how long pretraining and training on a pool of `images` (0: not known yet) would take.
 
     Raises UserError beyond 12 hours, unless compute.device=cpu says that it is meant.
     """
     device = pick(parameters.compute)
-    if device.type != "cpu" or parameters.compute.device == "cpu":
+    if device.type != "cpu" or parameters.compute.device == "cpu" or not images:
         return
     estimate = hours(parameters, images, half(parameters.compute, device))
     about = f"no GPU here: all of params.yaml would take about {estimate:,.0f} hours on {os.cpu_count()} CPU cores"
@@ -48,9 +49,18 @@ def hours(parameters: Params, images: int, in_half: bool) -> float:
             cost = tenants.load(family, getattr(block, key)).COST
             visits = block.epochs * (block.steps * block.batch_size if block.steps else images)
             if family == "regimes" and block.steps is None and block.follows == "labels":
-                visits = block.epochs * min(parameters.labels.count(images, 10), images)
+                visits = block.epochs * _told(parameters.labels, images)
             work += visits * cost * operations(start.encoder, parameters.data.size)
     return work * len(parameters.seeds) / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
+
+
+def _told(labels: Labels, images: int) -> int:
+    """About how many labels the budget buys; a budget that the pool can't give is for others to refuse."""
+    try:
+        # the classes are not known here
+        return labels.count(images, 10)
+    except UserError:
+        return images
 
 
 def operations(encoder: str, size: int) -> float:

@@ -2,8 +2,8 @@
 
 `python -m stages.select <strategy>` reads the features that the strategy names; the labels of the pool only
 for the quality, after the choice. Writes data/selection/<strategy>/: ranking.npy int64 [seeds, n] (the chosen
-first, then the others in random order), clusters.npy int64 [seeds, n] (-1 for a strategy without clusters)
-and quality.json.
+first, then the others in random order), clusters.npy int64 [seeds, n] (-1 for a strategy without clusters),
+chosen.csv (the files to label, the first first, for each seed) and quality.json.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def main() -> None:
         bad = int((~np.isfinite(features).all(1)).sum())
         raise UserError(f"{path}: features of {bad} images are not finite; check extractors.{settings.extractor}")
     # not by layout.part, which wants the images as well
-    labels = np.load(layout.needed(layout.SPLIT / "pool.npz"))["labels"]
+    with np.load(layout.needed(layout.SPLIT / "pool.npz")) as arrays:
+        indices, labels = arrays["indices"], arrays["labels"]
+    names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[indices]
     classes = layout.description()["classes"]
     if len(features) != len(labels):
         raise UserError(f"{path}: {len(features)} rows for {len(labels)} images of the pool; run `dvc repro`")
@@ -58,6 +60,14 @@ def main() -> None:
         np.save(
             folder / "clusters.npy",
             np.stack([none if s.clusters is None else s.clusters for s in selections]),
+        )
+        layout.write_table(
+            folder / "chosen.csv",
+            [
+                {"seed": seed, "rank": rank, "image": names[index]}
+                for seed, selection in zip(parameters.seeds, selections, strict=True)
+                for rank, index in enumerate(selection.indices, 1)
+            ],
         )
         layout.write_json(
             folder / "quality.json", {"strategy": name, "budget": budget, "seeds": figures, "notes": notes}

@@ -32,6 +32,12 @@ def test_every_file_has_a_block(section: str, family: str) -> None:
 
 
 @each
+def test_every_file_says_what_it_costs(section: str, tenant: str) -> None:
+    family = "pretraining" if section == "pretrain" else "regimes"
+    assert tenants.load(family, tenant).COST > 0
+
+
+@each
 def test_the_same_twice_and_another_seed_another(section: str, tenant: str, tmp_path: Path) -> None:
     first, history = train(section, tenant, tmp_path / "a")
     again, history_again = train(section, tenant, tmp_path / "b")

@@ -33,3 +33,12 @@ def test_small_sets_pass_without_a_word(capsys: pytest.CaptureFixture[str], tmp_
             block |= {"epochs": 2, "steps": 2} if "epochs" in block else {}
     estimate.check(params.Params(raw), 45_000)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("budget", [4000, "400/class", "100%", "1%"])
+@pytest.mark.parametrize("images", [0, 30])
+def test_a_budget_beyond_the_images_is_not_its_business(budget: int | str, images: int) -> None:
+    """A folder's images are not counted yet at download, its classes not even later."""
+    raw = base()
+    raw["labels"]["budget"] = budget
+    estimate.check(params.Params(raw), images)

@@ -37,6 +37,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     give_features((np.eye(3)[labels] + noise).astype(np.float32))
     labels[-6:] = -1
     give_labels(labels)
+    (layout.RAW / "train").mkdir(parents=True)
+    np.save(layout.RAW / "train" / "names.npy", np.array([f"photo-{i}.jpg" for i in range(IMAGES)]))
     layout.write_json(layout.SPLIT / "description.json", {"classes": CLASSES})
     give_budget(monkeypatch, 9)
     return tmp_path
@@ -66,6 +68,19 @@ def stage(name: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "argv", ["select", name])
     select.main()
     return layout.SELECTION / name
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_names_the_files_to_label_best_first(name: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = stage(name, monkeypatch)
+    lines = (folder / "chosen.csv").read_text().splitlines()
+    rankings = np.load(folder / "ranking.npy")
+    expected = [
+        f"{seed},{rank},photo-{image}.jpg"
+        for seed, ranking in zip([3, 1], rankings, strict=True)
+        for rank, image in enumerate(ranking[:9], 1)
+    ]
+    assert lines == ["seed,rank,image", *expected]
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -109,7 +124,7 @@ def test_labels_change_the_quality_and_never_the_choice(
 
 def test_same_files_twice(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, again = ({p.name: p.read_bytes() for p in stage("kmeans", monkeypatch).iterdir()} for _ in range(2))
-    assert first == again and sorted(first) == ["clusters.npy", "quality.json", "ranking.npy"]
+    assert first == again and sorted(first) == ["chosen.csv", "clusters.npy", "quality.json", "ranking.npy"]
 
 
 @pytest.mark.parametrize(("budget", "images"), [("3/class", 9), ("10%", 6), (60, 60)])
