@@ -101,7 +101,7 @@ def curves(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> pandas.Data
                 "seed": seed,
                 "epoch": history["epoch"],
                 "labels": history["labels_revealed"],
-                "accuracy": pd.to_numeric(history["validation_accuracy"]),
+                "accuracy": pd.to_numeric(history.get("validation_accuracy", math.nan)),
             }
         )
         for (model, seed), history in histories.items()

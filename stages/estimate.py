@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from stages import encoders, tenants
+from stages import tenants
 from stages.errors import UserError
 from stages.params import Params
 from stages.training.device import half, pick
@@ -16,16 +16,18 @@ _FLOPS_OF_A_CORE = {True: 75e9, False: 40e9}
 _LIMIT_HOURS = 12.0
 
 
-def check(parameters: Params, images: int) -> None:
-    """Without a GPU, says how long pretraining and training on a pool of `images` (0: not known yet) would take.
+def check(parameters: Params, images: int, section: str | None = None, name: str | None = None) -> None:
+    """Without a GPU, says how long pretraining and training on a pool of `images` (0: not known yet) would take, all of
+    it or one block of a section.
 
     Raises UserError beyond 12 hours, unless compute.device=cpu says that it is meant.
     """
     device = pick(parameters.compute)
     if device.type != "cpu" or parameters.compute.device == "cpu" or not images:
         return
-    estimate = hours(parameters, images, half(parameters.compute, device))
-    about = f"no GPU here: all of params.yaml would take about {estimate:,.0f} hours on {os.cpu_count()} CPU cores"
+    estimate = hours(parameters, images, half(parameters.compute, device), section, name)
+    what = f"{section}.{name}" if section else "all of params.yaml"
+    about = f"no GPU here: {what} would take about {estimate:,.0f} hours on {os.cpu_count()} CPU cores"
     if estimate > _LIMIT_HOURS:
         raise UserError(
             f"{about}; try `dvc exp run $(python -m stages.preset cpu)`, or set compute.device=cpu to go ahead"
@@ -34,8 +36,9 @@ def check(parameters: Params, images: int) -> None:
         print(about, file=sys.stderr)
 
 
-def hours(parameters: Params, images: int, in_half: bool) -> float:
-    """Hours for all blocks and seeds, from each encoder's operations; `images` is the size of the pool."""
+def hours(parameters: Params, images: int, in_half: bool, section: str | None = None, only: str | None = None) -> float:
+    """Hours for all seeds of all blocks, or of one block of a section, from each encoder's operations; `images` is the
+    size of the pool."""
     work = 0.0
     for blocks, family, key in (
         (parameters.pretrain, "pretraining", "method"),
@@ -43,7 +46,7 @@ def hours(parameters: Params, images: int, in_half: bool) -> float:
     ):
         for name in blocks:
             block = blocks[name]
-            if not hasattr(block, "epochs"):
+            if not hasattr(block, "epochs") or (section and (blocks.section, name) != (section, only)):
                 continue
             start = block if family == "pretraining" else parameters.pretrain[block.init]
             cost = tenants.load(family, getattr(block, key)).COST
@@ -67,6 +70,8 @@ def operations(encoder: str, size: int) -> float:
     """Floating-point operations of a forward pass for one image of size x size."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
+
+    from stages import encoders
 
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
         network = encoders.build(encoder, size, [0.5] * 3, [0.25] * 3).eval()

@@ -70,8 +70,10 @@ def main() -> None:
         content = {"model": name, "regime": settings.regime, "seeds": seeds, "notes": notes}
         layout.write_json(folder / "scores.json", content)
         pd.DataFrame(counts, index=classes, columns=classes).to_csv(folder / "confusion.csv", lineterminator="\n")
-        few = np.empty((0, 2), np.float32) if shown is None else shown[: wanted.map_images].cpu().numpy()
-        np.savez(folder / "embedding.npz", embedding=few, labels=test.labels[: len(few)])
+        # a sample, as a folder's images lie class by class
+        order = np.random.default_rng(0).permutation(len(test.labels))[: wanted.map_images]
+        points = np.empty((0, 2), np.float32) if shown is None else shown.cpu().numpy()
+        np.savez(folder / "embedding.npz", embedding=points[order], labels=test.labels[order])
     print(f"{name}: test accuracy {', '.join(str(one['scores']['accuracy']) for one in seeds)}")
 
 

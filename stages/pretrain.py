@@ -28,7 +28,10 @@ def main() -> None:
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
     pool, description = layout.part("pool"), layout.description()
-    estimate.check(parameters, len(pool.indices))
+    estimate.check(parameters, len(pool.indices), "pretrain", name)
+    if description["classes"]:
+        parameters.check_classes(description["classes"])
+    images = Images(pool.packed, pool.indices, device)
     stamp = {"block": settings.model_dump(), "compute": parameters.compute.model_dump(), "seeds": parameters.seeds}
     inputs = [layout.RAW / "description.json", layout.SPLIT / "pool.npz", layout.SPLIT / "description.json"]
     target = layout.ENCODERS / name
@@ -44,7 +47,7 @@ def main() -> None:
                     shown = world.fixed(pool.labels, np.array([], int), settings.classes, settings.epochs)
                 history = fit(
                     method,
-                    Images(pool.packed, pool.indices, device),
+                    images,
                     world.Told(np.full(len(pool.indices), -1), shown),
                     shown,
                     seed=seed,

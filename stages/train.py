@@ -30,7 +30,7 @@ def main() -> None:
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
     pool, validation, description = layout.part("pool"), layout.part("validation"), layout.description()
-    estimate.check(parameters, len(pool.indices))
+    estimate.check(parameters, len(pool.indices), "models", name)
     images = Images(pool.packed, pool.indices, device)
     held_out = Images(validation.packed, validation.indices, device)
     classes = description["classes"]
@@ -60,7 +60,8 @@ def main() -> None:
             if schedule is None:
                 shown = world.fixed(pool.labels, bought, settings.classes or len(classes), settings.epochs)
             else:
-                order = schedule.order(classes, seed)[: settings.classes]
+                order = schedule.order(classes, seed)
+                order = order[order < (settings.classes or len(classes))]
                 shown = world.gradual(pool.labels, bought, order, schedule, epochs=settings.epochs, seed=seed)
             if not shown.labels_told(0):
                 raise UserError(

@@ -17,9 +17,6 @@ from stages.training.method import Batch, Epoch
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
 
-_BATCH = 1000
-
-
 # the work for one image, in forward passes of the encoder; backward counts two
 COST = 1
 
@@ -40,6 +37,7 @@ class Probe(Classifier):
         encoder.requires_grad_(False)
         self._features: Tensor | None = None
         self._row: Tensor | None = None
+        self._told: Tensor | None = None
 
     def train(self, mode: bool = True) -> Probe:
         """The encoder stays in evaluation mode, else its running statistics would move."""
@@ -59,10 +57,11 @@ class Probe(Classifier):
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Computes the features of the images told; told more since, of these anew."""
         labelled = epoch.labelled()
-        if self.settings.views is not None or (self._features is not None and len(self._features) == len(labelled)):
+        if self.settings.views is not None or (self._told is not None and torch.equal(self._told, labelled)):
             return
+        self._told = labelled
         with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            self._features = torch.cat([self.encoder(plain(images[part])) for part in labelled.split(_BATCH)])
+            self._features = torch.cat([self.encoder(plain(images[part])) for part in labelled.split(images.at_once())])
         self._row = torch.zeros(len(images), dtype=torch.int64, device=labelled.device)
         self._row[labelled] = torch.arange(len(labelled), device=labelled.device)
 

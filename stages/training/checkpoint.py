@@ -24,6 +24,7 @@ from stages.errors import UserError
 from stages.files import whole_file
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_CODE = ("", "encoders", "pretraining", "regimes", "training")
 
 
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
@@ -68,11 +69,11 @@ def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> 
 
 
 def key(parameters: Mapping[str, Any], inputs: list[Path]) -> str:
-    """A hash of the code imported so far, the parameters, and the contents of the input files and folders."""
+    """A hash of the code that trains, the parameters, and the contents of the input files and folders."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode())
-    for module in sorted(filter(None, (getattr(m, "__file__", None) for m in list(sys.modules.values())))):
-        if _PACKAGE in Path(module).resolve().parents:
-            digest.update(Path(module).read_bytes())
+    # named, not taken from what is imported so far, which a later start may not import in the same order
+    for source in sorted(file for folder in _CODE for file in (_PACKAGE / folder).glob("*.py")):
+        digest.update(source.read_bytes())
     for path in inputs:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
@@ -87,33 +88,28 @@ def scratch(stage: str, key: str, output: Path) -> Iterator[Path]:
     """The folder `$DVC_ROOT/.scratch/<stage>-<key>`, which outlives a killed run and is removed after a good one.
 
     DVC_ROOT names the main repository even in the copies in which queued experiments run, so that a run killed in one
-    copy goes on in the next. Raises UserError where another process works on the same run or the same output.
+    copy goes on in the next. Waits for a process that does the same run for another output, such as another worker of
+    the queue. Raises UserError where a process works on the same output.
     """
     room = Path(os.environ.get("DVC_ROOT", ".")).resolve() / ".scratch"
     folder = room / f"{stage}-{key}"
     room.mkdir(parents=True, exist_ok=True)
     of_output = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:24]
-    with _alone(room / f"{stage}-{key}.lock", output), _alone(room / f"output-{of_output}.lock", output):
+    with (room / f"output-{of_output}.lock").open("a+") as mine, (room / f"{stage}-{key}.lock").open("a+") as shared:
+        try:
+            fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            mine.seek(0)
+            owner = mine.read().strip() or "?"
+            raise UserError(f"{output}: process {owner} is at work on it; wait for it or end it") from None
+        mine.truncate(0)
+        mine.write(str(os.getpid()))
+        mine.flush()
+        # the lock files stay: to remove one that another process has just opened would give two owners
+        fcntl.flock(shared, fcntl.LOCK_EX)
         folder.mkdir(exist_ok=True)
         yield folder
         shutil.rmtree(folder)
-
-
-@contextmanager
-def _alone(path: Path, output: Path) -> Iterator[None]:
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise UserError(
-                f"{output}: process {file.read().strip() or '?'} is at work on it; wait for it or end it"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        # the file stays: removing a lock file that another process has just opened would give two owners
-        yield
 
 
 def die_with_dvc() -> None:

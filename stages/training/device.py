@@ -49,11 +49,15 @@ def pick(compute: Compute) -> torch.device:
     _, _, number = compute.device.partition(":")
     if count == 0 or int(number or 0) >= count:
         raise UserError(f"compute.device={compute.device}: this machine shows {count} GPUs; set auto or cpu")
+    # a worker of torchrun has its place already
+    worker = os.environ.get("LOCAL_RANK")
+    place = int(number or 0)
     if compute.device == "auto":
-        # a worker of torchrun has its place already
-        worker = os.environ.get("LOCAL_RANK")
-        return torch.device("cuda", _claim(count) if worker is None else int(worker) % count)
-    return torch.device(compute.device)
+        place = _claim(count) if worker is None else int(worker) % count
+    # else pinned memory would open a context on the first GPU as well
+    torch.cuda.set_device(place)
+    torch.backends.cudnn.benchmark = True
+    return torch.device("cuda", place)
 
 
 def _claim(count: int) -> int:

@@ -12,6 +12,10 @@ from torch import Tensor
 _SHARE_OF_FREE_MEMORY = 0.4
 
 
+# of 32 x 32, without gradients; larger ones in proportion fewer
+_PICTURES_AT_ONCE = 1000
+
+
 class Images:
     """uint8 [N, S, S, 3] by row number.
 
@@ -24,6 +28,10 @@ class Images:
         self._resident: Tensor | None = None
         if len(rows) * packed[:1].nbytes <= _SHARE_OF_FREE_MEMORY * _free_memory(device):
             self._resident = torch.from_numpy(packed[rows]).to(device)
+
+    def at_once(self) -> int:
+        """How many of them a network without gradients takes in one batch."""
+        return max(1, _PICTURES_AT_ONCE * 32 * 32 // max(self._packed.shape[1] ** 2, 1))
 
     def __len__(self) -> int:
         return len(self._rows)

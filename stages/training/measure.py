@@ -12,8 +12,6 @@ from stages.training.augmentation import plain
 from stages.training.device import autocast
 from stages.training.images import Images
 
-_BATCH = 1000
-
 
 @torch.inference_mode()
 def embed(encoder: nn.Module, images: Images, half: bool) -> Tensor:
@@ -21,7 +19,7 @@ def embed(encoder: nn.Module, images: Images, half: bool) -> Tensor:
     training = encoder.training
     encoder.eval()
     batches = []
-    for indices in torch.arange(len(images), device=images.device).split(_BATCH):
+    for indices in torch.arange(len(images), device=images.device).split(images.at_once()):
         with autocast(images.device, half):
             batches.append(encoder(plain(images[indices])).float())
     encoder.train(training)

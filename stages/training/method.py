@@ -107,9 +107,3 @@ def shuffled(indices: Tensor, batch_size: int, steps: int | None) -> Iterator[Te
             pending = torch.cat([pending, order])
         yield pending[:size]
         pending = pending[size:]
-
-
-def predict(encoder: nn.Module, head: nn.Module, images: Tensor) -> Tensor:
-    """Logits [N, C] of images [N, 3, S, S] in [0, 1]."""
-    logits: Tensor = head(encoder(images))
-    return logits

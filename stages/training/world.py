@@ -78,7 +78,8 @@ def gradual(
     """System A's world: classes appear in `order` (class ids) by the schedule, and of the labels bought among the
     classes seen a rising share is told, in the order of the ranking. A label once told stays told, unless `redraw`."""
     seen = [schedule.classes_seen(epoch, len(order)) for epoch in range(epochs)]
-    appears = np.full(len(order), NEVER, np.int32)
+    # by class id: `order` may leave classes out
+    appears = np.full(max(order.max(), labels.max(initial=0)) + 1, NEVER, np.int32)
     for epoch in reversed(range(epochs)):
         appears[order[: seen[epoch]]] = epoch
     # an image of unknown class belongs to no class that could be held back

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from stages.errors import UserError
-from tests.tiny import make, train
+from stages.training.augmentation import plain
+from stages.training.images import Images
+from stages.training.method import Batch, Epoch
+from tests.tiny import CPU, LABELS, make, pictures, train
 
 
 def start(tenant: str, **changes: object) -> dict[str, torch.Tensor]:
@@ -44,3 +48,16 @@ def test_finetune_moves_the_last_blocks_and_no_other(moving: int | str, tmp_path
 def test_more_layers_than_there_are_is_refused() -> None:
     with pytest.raises(UserError, match="layers=6: must be all, or 1 to 5, the blocks of conv4"):
         make("models", "finetune", layers=6)
+
+
+def test_features_follow_the_images_told_where_their_number_stays() -> None:
+    """With labels redrawn at each epoch, the same number of other images is told."""
+    method, _ = make("models", "probe", views=None)
+    images = Images(pictures(), np.arange(60), CPU)
+    for told in (torch.arange(0, 20), torch.arange(20, 40)):
+        known = torch.full((60,), -1)
+        known[told] = torch.from_numpy(LABELS)[told]
+        method.begin_epoch(Epoch(0, torch.arange(60), known), images)
+        loss = next(method.updates(Batch(told, images[told], known[told])))["cross_entropy"]
+        logits = method.head(method.encoder(plain(images[told])))  # type: ignore[operator]
+        assert loss.item() == pytest.approx(torch.nn.functional.cross_entropy(logits, known[told]).item(), rel=1e-4)

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -60,6 +61,10 @@ def test_the_key_follows_parameters_and_inputs(tmp_path: Path) -> None:
     (tmp_path / "input").write_text("a")
     first = checkpoint.key({"rate": 1}, [tmp_path])
     assert first == checkpoint.key({"rate": 1}, [tmp_path])
+    # a process that has imported less, as when the parameters were checked before, finds the same
+    code = "from pathlib import Path; from stages.training import checkpoint; import sys\n"
+    code += f"print(checkpoint.key({{'rate': 1}}, [Path({str(tmp_path)!r})]))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == first
     assert first != checkpoint.key({"rate": 2}, [tmp_path])
     (tmp_path / "input").write_text("b")
     assert first != checkpoint.key({"rate": 1}, [tmp_path])
@@ -77,16 +82,32 @@ def test_the_scratch_folder_outlives_a_failure_and_not_a_success(
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("other", ["the same run", "the same output"])
-def test_one_at_a_time(other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_at_a_time_on_an_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    key, output = ("key", "elsewhere") if other == "the same run" else ("other", "out")
     with (
         checkpoint.scratch("train", "key", tmp_path / "out"),
         pytest.raises(UserError, match=f"process {os.getpid()} is at work on it"),
-        checkpoint.scratch("train", key, tmp_path / output),
+        checkpoint.scratch("train", "other", tmp_path / "out"),
     ):
         pass
+
+
+def test_the_same_run_for_another_output_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers of a queue may need the same encoder: the second must not fail."""
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    done: list[str] = []
+
+    def other() -> None:
+        with checkpoint.scratch("train", "key", tmp_path / "elsewhere"):
+            done.append("second")
+
+    thread = threading.Thread(target=other)
+    with checkpoint.scratch("train", "key", tmp_path / "out"):
+        thread.start()
+        thread.join(0.3)
+        done.append("first")
+    thread.join(10)
+    assert done == ["first", "second"]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")

@@ -63,6 +63,29 @@ def test_two_processes_give_the_files_of_one(tmp_path: Path) -> None:
     assert not differ and not errors
 
 
+def test_the_stage_tells_no_label_that_the_budget_does_not_buy(tmp_path: Path) -> None:
+    """Scrambles, on disk, every label beyond the budget: `python -m stages.train` writes the same weights."""
+    ranking = np.random.default_rng(0).permutation(60)
+    for name in ("honest", "blind"):
+        (tmp_path / name).mkdir()
+        project(tmp_path / name)
+        labels = LABELS.copy()
+        if name == "blind":
+            labels[ranking[15:]] = np.random.default_rng(1).permutation(labels[ranking[15:]])
+            assert (labels != LABELS).sum() > 10
+        np.savez(tmp_path / name / "data/split/pool.npz", indices=np.arange(60), labels=labels)
+        raw = yaml.safe_load((tmp_path / name / "params.yaml").read_text())
+        (tmp_path / name / "params.yaml").write_text(yaml.safe_dump(raw | {"seeds": [0]}))
+        one = np.load(tmp_path / name / "data/selection/random/ranking.npy")[:1]
+        np.save(tmp_path / name / "data/selection/random/ranking.npy", one)
+        for arguments in (("stages.pretrain", "scratch"), ("stages.train", "supervised")):
+            done = stage(tmp_path / name, *arguments)
+            assert done.returncode == 0, done.stderr
+    made = ["weights.safetensors", "head.safetensors", "history.csv"]
+    folders = [tmp_path / name / "data/models/supervised/seed-0" for name in ("honest", "blind")]
+    assert filecmp.cmpfiles(*folders, made, shallow=False)[0] == made
+
+
 def test_each_worker_has_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
     assert workers.mine([0, 1, 2]) == [0, 1, 2]
     monkeypatch.setenv("WORLD_SIZE", "2")

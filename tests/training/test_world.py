@@ -61,3 +61,12 @@ def test_told_gives_labels_of_the_told_alone() -> None:
     world = fixed(LABELS, RANKING[:5], 10, 1)
     known = Told(LABELS, world).at(0)
     assert (known[RANKING[:5]] == LABELS[RANKING[:5]]).all() and (known >= 0).sum() == 5
+
+
+def test_only_some_of_the_classes_by_a_schedule() -> None:
+    """The order leaves out classes whose images are in the pool: they are never shown."""
+    for order in (np.arange(3), np.array([2, 0])):
+        world = gradual(LABELS, RANKING, order, schedule(start_classes=1), epochs=20, seed=0)
+        assert set(LABELS[world.shown(19)]) == set(order)
+        assert set(LABELS[world.told(19)]) == set(order)
+        assert set(LABELS[world.shown(0)]) == {order[0]}
