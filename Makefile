@@ -1,5 +1,6 @@
 # The environment is made from the lock file, whose hashes pip checks; `make help` lists the targets.
 PYTHON ?= python3
+SHELL := /bin/bash
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
@@ -24,7 +25,8 @@ demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its
 	@# the committed parameters, whatever the user has made of them since
 	@(git show HEAD:params.yaml 2>/dev/null || cat params.yaml) > .demo/base.yaml
 	@cd .demo && $(BIN)/python -m stages.preset demo --base base.yaml --params > params.new && mv params.new params.yaml
-	@cd .demo && $(BIN)/dvc repro > log || { tail -n 5 log >&2; exit 1; } && cat metrics/compare.md
+	@cd .demo && set -o pipefail && { $(BIN)/dvc repro | tee log | awk '/^Running stage/ {print; fflush()}'; } && \
+	  echo && cat metrics/compare.md
 	@echo && echo "All of it is in .demo; open .demo/plots/index.html, or any picture in .demo/plots"
 
 test: env ## run the whole test suite

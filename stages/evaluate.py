@@ -74,7 +74,8 @@ def main() -> None:
         order = np.random.default_rng(0).permutation(len(test.labels))[: wanted.map_images]
         points = np.empty((0, 2), np.float32) if shown is None else shown.cpu().numpy()
         np.savez(folder / "embedding.npz", embedding=points[order], labels=test.labels[order])
-    print(f"{name}: test accuracy {', '.join(str(one['scores']['accuracy']) for one in seeds)}")
+    measured = [one["scores"]["accuracy"] for one in seeds if one["scores"]["accuracy"] is not None]
+    print(f"{name}: test accuracy {', '.join(f'{accuracy:.2%}' for accuracy in measured) or 'not measured'}")
 
 
 def load(folder: Path) -> tuple[Encoder, torch.nn.Linear]:

@@ -50,6 +50,8 @@ def main() -> None:
     for seed, selection in zip(parameters.seeds, selections, strict=True):
         one, said = quality(features, selection, labels, classes, device)
         figures.append({"seed": seed, **one})
+        if one["left_out"]:
+            said = [*said, f"seed {seed}: {one['left_out']} of the {budget} images chosen have no label"]
         notes += [note for note in said if note not in notes]
 
     n = len(features)

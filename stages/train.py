@@ -68,6 +68,14 @@ def main() -> None:
                     f"models.{name}: not one of the {len(bought)} labels bought is of the classes shown; "
                     "raise labels.budget, or label some images"
                 )
+            introduced = dict(zip(classes, shown.introduced(pool.labels, len(classes)), strict=True))
+            never = [one for one, epoch in introduced.items() if epoch is None]
+            if never and schedule is not None:
+                print(
+                    f"models.{name}: {', '.join(never)} never shown in {settings.epochs} epochs; "
+                    "raise epochs, or lower schedule.class_epochs",
+                    file=sys.stderr,
+                )
             seed_all(seed, 0)
             encoder = encoders.load(layout.seed_folder(start, seed))
             classifier = regime.build(encoder, len(classes), settings, schedule)
@@ -94,7 +102,6 @@ def main() -> None:
             head = {key: value.detach().cpu().contiguous() for key, value in classifier.head.state_dict().items()}
             save_file(head, seed_folder / "head.safetensors")
             layout.write_table(seed_folder / "history.csv", history)
-            introduced = dict(zip(classes, shown.introduced(pool.labels, len(classes)), strict=True))
             layout.write_json(seed_folder / "introduced.json", introduced)
 
 

@@ -239,3 +239,24 @@ def test_the_checks_here_see_what_is_missing() -> None:
     used = closure(instance)
     assert {"stages/regimes/gradual.py", "stages/training/contrast.py", "stages/encoders/conv4.py"} <= used
     assert not {"stages/regimes/probe.py", "stages/params.py", "stages/kmeans.py"} & used
+
+
+def test_no_parameter_hides_from_the_run_cache() -> None:
+    """DVC's run cache leaves out keys that are just `size` or `nfiles`, at any depth: it would give out the results of
+    another size. Declared by its full name, such a parameter counts."""
+
+    def paths(value: Any, path: str) -> Iterator[str]:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield from paths(inner, f"{path}.{key}" if path else str(key))
+        else:
+            yield path
+
+    raw = blocks.base()
+    everything = [raw, *(preset.overlay(raw, preset.load(name)) for name in preset.names())]
+    hidden = {path for one in everything for path in paths(one, "") if path.rsplit(".")[-1] in ("size", "nfiles")}
+    assert hidden == {"data.size"}
+    stages = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
+    for stage in stages.values():
+        declared = stage.get("do", stage)["params"]
+        assert "data" not in declared or "data.size" in declared
