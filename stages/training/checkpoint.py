@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -102,14 +102,20 @@ def scratch(stage: str, key: str, output: Path) -> Iterator[Path]:
             mine.seek(0)
             owner = mine.read().strip() or "?"
             raise UserError(f"{output}: process {owner} is at work on it; wait for it or end it") from None
-        mine.truncate(0)
-        mine.write(str(os.getpid()))
-        mine.flush()
+        _sign(mine)
         # the lock files stay: to remove one that another process has just opened would give two owners
         fcntl.flock(shared, fcntl.LOCK_EX)
+        _sign(shared)
         folder.mkdir(exist_ok=True)
         yield folder
         shutil.rmtree(folder)
+
+
+def _sign(lock: TextIO) -> None:
+    """Writes who holds the lock."""
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
 
 
 def die_with_dvc() -> None:
