@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import typing
@@ -16,13 +15,13 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails
 
 from stages import datasets, evaluation, splitting, tenants
 from stages.errors import UserError, run
 from stages.training.device import Compute
 from stages.training.labels import Labels
 from stages.training.schedule import Schedule
+from stages.wording import line, shown, words
 
 FILE = Path("params.yaml")
 
@@ -49,7 +48,7 @@ class Blocks(Mapping[str, Any]):
         tenant = block.get(key)
         if tenant not in tenants.names(family):
             known = tenants.choices(str(tenant), tenants.names(family))
-            wrong = f"={_shown(tenant)}: no file of stages/{family}/" if key in block else ": missing"
+            wrong = f"={shown(tenant)}: no file of stages/{family}/" if key in block else ": missing"
             raise UserError(f"{FILE}: {where}.{key}{wrong}; {known}")
         return _parse(tenants.load(family, str(tenant)).Settings, block, where)
 
@@ -123,7 +122,7 @@ class Params:
                     allowed = "a block's name must be letters, digits, _ and -, a letter first"
                     raise UserError(f"{FILE}: {blocks.section}.{name}: {allowed}")
                 if not isinstance(block, dict):
-                    raise UserError(f"{FILE}: {blocks.section}.{name}={_shown(block)}: must be a block of parameters")
+                    raise UserError(f"{FILE}: {blocks.section}.{name}={shown(block)}: must be a block of parameters")
         _known("data.name", self.data.name, tenants.names("datasets"))
         _known("labels.strategy", self.labels.strategy, self.strategies)
         for name, block in self.pretrain.raw.items():
@@ -148,7 +147,7 @@ class Params:
             try:
                 block.told_by(self.schedule)
             except ValidationError as error:
-                raise UserError(f"{FILE}: models.{name}: {_words(error.errors()[0])}") from None
+                raise UserError(f"{FILE}: models.{name}: {words(error.errors()[0])}") from None
 
     def check_data(self, classes: list[str], pool: int) -> None:
         """What can be checked only once the data are split into classes and a pool of so many images, and should be
@@ -231,7 +230,7 @@ Model = typing.TypeVar("Model", bound=BaseModel)
 
 def _known(key: str, value: Any, known: typing.Iterable[str]) -> None:
     if value not in known:
-        raise UserError(f"{FILE}: {key}={_shown(value)}: {tenants.choices(str(value), known)}")
+        raise UserError(f"{FILE}: {key}={shown(value)}: {tenants.choices(str(value), known)}")
 
 
 def _parse(model: type[Model], block: Mapping[str, Any], where: str) -> Model:
@@ -239,80 +238,7 @@ def _parse(model: type[Model], block: Mapping[str, Any], where: str) -> Model:
         # strict: true is no number, and "0.1" in quotes none either
         return model.model_validate(block, strict=True)
     except ValidationError as error:
-        raise UserError(f"{FILE}: {_line(model, where, error.errors())}") from None
-
-
-def _line(model: type[BaseModel], where: str, errors: list[ErrorDetails]) -> str:
-    """One line for the first error: the full key, the value, what is allowed, the nearest name for a typo."""
-    # a mistyped key is also a missing one: the typo says more
-    first = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
-    # each member of a union fails by itself; who got deepest into the value is who was meant
-    tried = [error for error in errors if _location(error)[: len(_location(first))] == _location(first)]
-    location = max(map(_location, tried), key=len)
-    same = [error for error in tried if _location(error) == location]
-    key = ".".join([where, *location] if where else location)
-    rest = len(errors) - len(tried)
-    more = f" (and {rest} more)" if rest else ""
-    if first["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {tenants.choices(location[-1], _fields(model, location[:-1]))}{more}"
-    if first["type"] == "missing":
-        return f"{key}: missing; it must be given{more}"
-    words = list(dict.fromkeys(map(_words, same)))
-    message = ", or ".join([words[0], *(other.removeprefix("must be ") for other in words[1:])])
-    shown = "" if isinstance(same[0]["input"], dict) else f"={_shown(same[0]['input'])}"
-    return f"{key}{shown}: {message}{more}"
-
-
-def _location(error: ErrorDetails) -> list[str]:
-    return [str(step) for step in error["loc"] if "[" not in str(step) and str(step) not in _UNION_STEPS]
-
-
-# pydantic names the member of a union that it tried as a step of the location
-_UNION_STEPS = {"int", "constrained-int", "str", "constrained-str", "float", "bool", "none"}
-
-_KINDS = {
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "string_type": "a text",
-    "list_type": "a list",
-    "dict_type": "a block of parameters",
-    "model_type": "a block of parameters",
-}
-
-
-def _words(error: ErrorDetails) -> str:
-    """What is allowed."""
-    if error["type"] in _KINDS:
-        return f"must be {_KINDS[error['type']]}"
-    if error["type"] == "too_short":
-        return f"must have {error['ctx']['min_length']} or more of them"
-    if error["type"] == "value_error":
-        return error["msg"].removeprefix("Value error, ")
-    _, _, allowed = error["msg"].partition("should ")
-    return f"must {allowed or error['msg']}"
-
-
-def _shown(value: Any) -> str:
-    """A value as the file has it, cut where it is long."""
-    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _fields(model: type[BaseModel], path: list[str]) -> list[str]:
-    for step in path:
-        field = model.model_fields.get(step)
-        inner = _models_in(field.annotation) if field else []
-        if not inner:
-            return []
-        model = inner[0]
-    return list(model.model_fields)
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in typing.get_args(annotation) for model in _models_in(part)]
+        raise UserError(f"{FILE}: {line(model, where, error.errors())}") from None
 
 
 if __name__ == "__main__":

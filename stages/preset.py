@@ -8,7 +8,6 @@ resulting params.yaml instead. Nothing is written.
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from stages import tenants
 from stages.errors import UserError, run
 from stages.params import FAMILIES, FILE, load_yaml
 
@@ -43,9 +43,7 @@ def names() -> list[str]:
 def load(name: str) -> dict[str, Any]:
     """The overlay of that name. Raises UserError, with the nearest name, where there is none."""
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"no preset {name!r}; {hint}known: {', '.join(names())}")
+        raise UserError(f"no preset {name!r}; {tenants.choices(name, names())}")
     return load_yaml(_FOLDER / f"{name}.yaml")
 
 
