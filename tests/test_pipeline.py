@@ -25,6 +25,8 @@ WHO = {f"GIT_{role}_{part}": "test@test" for role in ("AUTHOR", "COMMITTER") for
 ENVIRONMENT = {
     **os.environ,
     **WHO,
+    # dash keeps a process of its own for a command, unlike bash
+    "SHELL": "/bin/sh",
     "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),  # noqa: PTH120
 }
 METRICS = "metrics/metrics.json"
