@@ -49,7 +49,7 @@ def hours(parameters: Params, images: int, in_half: bool, section: str | None = 
             if not hasattr(block, "epochs") or (section and (blocks.section, name) != (section, only)):
                 continue
             start = block if family == "pretraining" else parameters.pretrain[block.init]
-            cost = tenants.load(family, getattr(block, key)).COST
+            cost = tenants.load(family, getattr(block, key)).cost(block)
             visits = block.epochs * (block.steps * block.batch_size if block.steps else images)
             if family == "regimes" and block.steps is None and block.follows == "labels":
                 visits = block.epochs * _told(parameters.labels, images)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from safetensors.torch import save_file
+from torch import Tensor
 
 from stages import encoders, estimate, layout, params, tenants
 from stages.errors import UserError, run
@@ -78,13 +79,16 @@ def main() -> None:
                 )
             seed_all(seed, 0)
             encoder = encoders.load(layout.seed_folder(start, seed))
-            classifier = regime.build(encoder, len(classes), settings, schedule)
+            classifier = regime.build(encoder, len(classes), settings, schedule, len(pool.indices))
 
-            def validate(classifier: Any) -> Row:
-                predicted = measure.classify(
-                    classifier.head, measure.embed(classifier.encoder, held_out, hardware.half)
-                )
-                return measure.validation(predicted, validation.labels, classes)
+            embedded: list[Tensor] = []
+
+            def validate(classifier: Any, embedded: list[Tensor] = embedded) -> Row:
+                encoder, head = classifier.kept()
+                # a frozen encoder's embeddings stay as they are
+                if not embedded or any(parameter.requires_grad for parameter in classifier.encoder.parameters()):
+                    embedded[:] = [measure.embed(encoder, held_out, hardware.half)]
+                return measure.validation(measure.classify(head, embedded[0]), validation.labels, classes)
 
             history = fit(
                 classifier,
@@ -94,13 +98,14 @@ def main() -> None:
                 seed=seed,
                 hardware=hardware,
                 resume=scratch / f"seed-{seed}.safetensors",
-                measure=validate if len(validation.indices) else None,
+                validate=validate if len(validation.indices) else None,
                 title=f"train {name}, seed {seed}",
             )
             seed_folder = layout.seed_folder(folder, seed)
-            encoders.save(classifier.encoder, seed_folder)
-            head = {key: value.detach().cpu().contiguous() for key, value in classifier.head.state_dict().items()}
-            save_file(head, seed_folder / "head.safetensors")
+            encoder, head = classifier.kept()
+            encoders.save(encoder, seed_folder)
+            weights = {key: value.detach().cpu().contiguous() for key, value in head.state_dict().items()}
+            save_file(weights, seed_folder / "head.safetensors")
             layout.write_table(seed_folder / "history.csv", history)
             layout.write_json(seed_folder / "introduced.json", introduced)
 

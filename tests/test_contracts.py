@@ -14,7 +14,7 @@ import torch
 
 from stages import tenants
 from stages.training import checkpoint, loop
-from tests.blocks import blocks
+from tests.blocks import blocks, settings
 from tests.tiny import EPOCHS, LABELS, make, train, trainable, world_of
 
 TENANTS = [(section, tenant) for section in ("pretrain", "models") for tenant in trainable(section)]
@@ -34,7 +34,7 @@ def test_every_file_has_a_block(section: str, family: str) -> None:
 @each
 def test_every_file_says_what_it_costs(section: str, tenant: str) -> None:
     family = "pretraining" if section == "pretrain" else "regimes"
-    assert tenants.load(family, tenant).COST > 0
+    assert tenants.load(family, tenant).cost(settings(section, tenant)) > 0
 
 
 @each

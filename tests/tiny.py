@@ -32,7 +32,7 @@ def pictures() -> np.ndarray:
 
 def trainable(section: str) -> list[str]:
     """The tenants of "pretrain" or "models" that train something."""
-    return [name for name in blocks(section) if name != "scratch"]
+    return [name for name, block in blocks(section).items() if "epochs" in block]
 
 
 def small(section: str, tenant: str, **changes: Any) -> Any:
@@ -61,7 +61,7 @@ def make(section: str, tenant: str, seed: int = 0, **changes: Any) -> tuple[Meth
         method: Method = tenants.load("pretraining", tenant).build(encoder, chosen, 60)
         return method, everything(60, chosen.epochs)
     plan: Schedule | None = chosen.told_by(schedule())
-    return tenants.load("regimes", tenant).build(encoder, CLASSES, chosen, plan), world_of(chosen)
+    return tenants.load("regimes", tenant).build(encoder, CLASSES, chosen, plan, 60), world_of(chosen)
 
 
 def train(

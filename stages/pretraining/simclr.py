@@ -15,9 +15,6 @@ from stages.training.heads import perceptron
 from stages.training.method import Batch, Method, Training
 from stages.training.optimiser import Optimiser
 
-# the work for one image, in forward passes of the encoder; backward counts two
-COST = 6
-
 
 class Settings(Training):
     """`loss`: nt_xent (the paper's, 2N - 2 negatives) or cross_view (system A's code, N - 1 negatives);
@@ -51,6 +48,10 @@ class SimCLR(Method):
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         first, second = (self.projection(self.encoder(augment(batch.images, self.settings.views))) for _ in range(2))
         yield {"contrast": contrast(first, second, self.settings.loss, self.settings.temperature)}
+
+
+def cost(settings: Settings) -> float:
+    return 6
 
 
 def build(encoder: Encoder, settings: Settings, images: int) -> SimCLR:

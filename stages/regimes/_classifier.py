@@ -26,15 +26,20 @@ class Block(Training):
 
 
 class Classifier(Method):
-    """Trains `head`, a linear layer, on the encoder's output; `encoder` and `head` are what is kept in the end."""
+    """Trains `head`, a linear layer, on the encoder's output."""
 
     settings: Block
+    encoder: Encoder
 
     def __init__(self, encoder: Encoder, classes: int, settings: Block) -> None:
         super().__init__()
         self.settings = settings
         self.encoder = encoder
         self.head = nn.Linear(encoder.dim, classes)
+
+    def kept(self) -> tuple[Encoder, nn.Linear]:
+        """The encoder and the head that are measured, and kept in the end."""
+        return self.encoder, self.head
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         return shuffled(epoch.labelled(), self.settings.batch_size, self.settings.steps)

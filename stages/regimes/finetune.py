@@ -17,9 +17,6 @@ from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
 
-# the work for one image, in forward passes of the encoder; backward counts two
-COST = 3
-
 
 class Settings(Block):
     """`layers`: "all", or how many of the encoder's last blocks move; `encoder_scale`: the encoder's learning rate,
@@ -67,5 +64,9 @@ class Finetune(Classifier):
         yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels)}
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None) -> Finetune:
+def cost(settings: Settings) -> float:
+    return 3
+
+
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Finetune:
     return Finetune(encoder, classes, settings)

@@ -20,9 +20,6 @@ from stages.training.method import Batch, Epoch, shuffled
 from stages.training.optimiser import Rule
 from stages.training.schedule import Schedule
 
-# the work for one image, in forward passes of the encoder; backward counts two
-COST = 9
-
 
 class Settings(Block):
     """A batch holds labelled and unlabelled images in proportion, but at least `least_labelled` labelled ones.
@@ -106,6 +103,10 @@ class Gradual(Classifier):
         yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels[told])}
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None) -> Gradual:
+def cost(settings: Settings) -> float:
+    return 9
+
+
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Gradual:
     assert schedule is not None, "Settings.follows says so"
     return Gradual(encoder, classes, settings, schedule)

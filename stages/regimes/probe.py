@@ -17,9 +17,6 @@ from stages.training.method import Batch, Epoch
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
 
-# the work for one image, in forward passes of the encoder; backward counts two
-COST = 1
-
 
 class Settings(Block):
     """`views`: null takes the images as they are, and the frozen encoder's features of them are computed once."""
@@ -76,5 +73,9 @@ class Probe(Classifier):
         yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels)}
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None) -> Probe:
+def cost(settings: Settings) -> float:
+    return 1
+
+
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Probe:
     return Probe(encoder, classes, settings)

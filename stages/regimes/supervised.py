@@ -15,9 +15,6 @@ from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
 
-# the work for one image, in forward passes of the encoder; backward counts two
-COST = 3
-
 
 class Settings(Block):
     """`views`: null for images as they are."""
@@ -44,5 +41,9 @@ class Supervised(Classifier):
         yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels)}
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None) -> Supervised:
+def cost(settings: Settings) -> float:
+    return 3
+
+
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Supervised:
     return Supervised(encoder, classes, settings)

@@ -16,10 +16,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stages.errors import UserError
-from stages.training import checkpoint, optimiser
+from stages.training import checkpoint, measure, optimiser
 from stages.training.device import autocast
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method
+from stages.training.spread import COLLAPSED, spread
 from stages.training.world import Told, World
 
 Row = dict[str, Any]
@@ -48,14 +49,15 @@ def fit(
     seed: int,
     hardware: Hardware,
     resume: Path,
-    measure: Callable[[Method], Row] | None = None,
+    validate: Callable[[Method], Row] | None = None,
     title: str = "",
 ) -> list[Row]:
     """Trains the method in place and returns its history, a row for each epoch.
 
     images: the pool; told and world: what of it is labelled and shown at each epoch; resume: the checkpoint file, from
-    whose last finished epoch a killed run goes on, with the same result; measure: figures of the method after each
-    epoch, such as validation accuracy. Randomness depends on the seed and the epoch's number alone.
+    whose last finished epoch a killed run goes on, with the same result; validate: figures of the method after each
+    epoch, such as validation accuracy. Randomness depends on the seed and the epoch's number alone. Embeddings that
+    collapse are reported on stderr.
     Raises UserError where a loss stops being a number.
     """
     device = hardware.device
@@ -66,7 +68,7 @@ def fit(
     if hardware.compile and device.type == "cuda":
         method.encoder.compile()
     bar = tqdm(total=epochs, initial=len(history), desc=title, unit="epoch", disable=None)
-    said = time.monotonic()
+    said, warned = time.monotonic(), False
     for number in range(len(history), epochs):
         seed_all(seed, number + 1)
         epoch = Epoch(number, _tensor(world.shown(number), device), _tensor(told.at(number), device))
@@ -76,8 +78,13 @@ def fit(
             "labels_revealed": world.labels_told(number),
             "images_shown": len(epoch.shown),
         }
-        if measure is not None:
-            row |= measure(method)
+        if any(parameter.requires_grad for parameter in method.encoder.parameters()):
+            row["spread"] = spread(measure.some(method.encoder, images, epoch.shown, hardware.half))
+            if row["spread"] < COLLAPSED and not warned:
+                warned = True
+                print(f"{title}: collapse: embedding spread {row['spread']:.4f} in epoch {number + 1}", file=sys.stderr)
+        if validate is not None:
+            row |= validate(method)
         history.append(row)
         checkpoint.save(resume, method, rule, history)
         bar.update()
@@ -93,13 +100,16 @@ def _train(
     method: Method, rule: torch.optim.Optimizer, images: Images, epoch: Epoch, hardware: Hardware, title: str
 ) -> Row:
     method.train()
+    if method.forgets(epoch.number):
+        rule.state.clear()
     method.begin_epoch(epoch, images)
     # indices only: a whole epoch of them is small, and their number places each step within the epoch
     batches = list(method.sampler(epoch))
     sums: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
     for step, indices in enumerate(batches):
-        rates = method.rates(epoch.number + step / len(batches))
+        now = epoch.number + step / len(batches)
+        rates = method.rates(now)
         for group in rule.param_groups:
             group["lr"] = rates[group["name"]]
         updates = method.updates(Batch(indices, images[indices], epoch.labels[indices]))
@@ -112,7 +122,7 @@ def _train(
             rule.zero_grad(set_to_none=True)
             torch.stack(list(losses.values())).sum().backward()
             rule.step()
-            method.after_update()
+            method.after_update(now)
             for name, loss in losses.items():
                 sums[name] = sums[name] + loss.detach().float() if name in sums else loss.detach().float()
                 counts[name] = counts.get(name, 0) + 1

@@ -12,18 +12,28 @@ from stages.training.augmentation import plain
 from stages.training.device import autocast
 from stages.training.images import Images
 
+# enough for the spread of the embeddings
+_SOME = 256
+
 
 @torch.inference_mode()
-def embed(encoder: nn.Module, images: Images, half: bool) -> Tensor:
-    """Embeddings float32 [N, dim], on the device, in evaluation mode; the mode before is restored."""
+def embed(encoder: nn.Module, images: Images, half: bool, chosen: Tensor | None = None) -> Tensor:
+    """Embeddings float32 [N, dim] of all images or those `chosen`, int64 [N], on the device, in evaluation mode; the
+    mode before is restored."""
     training = encoder.training
     encoder.eval()
     batches = []
-    for indices in torch.arange(len(images), device=images.device).split(images.at_once()):
+    chosen = torch.arange(len(images), device=images.device) if chosen is None else chosen
+    for indices in chosen.split(images.at_once()):
         with autocast(images.device, half):
             batches.append(encoder(plain(images[indices])).float())
     encoder.train(training)
     return torch.cat(batches) if batches else torch.empty(0, 0)
+
+
+def some(encoder: nn.Module, images: Images, among: Tensor, half: bool) -> Tensor:
+    """Embeddings [n, dim] of at most 256 images of `among`, int64, at even distances."""
+    return embed(encoder, images, half, among[:: -(-len(among) // _SOME)])
 
 
 @torch.inference_mode()

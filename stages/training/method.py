@@ -83,8 +83,12 @@ class Method(nn.Module):
         then asks for the next. Parameters that a loss does not reach stay as they are."""
         raise NotImplementedError
 
-    def after_update(self) -> None:
-        """Called after each optimiser step: momentum encoders, normalised prototypes."""
+    def after_update(self, epoch: float) -> None:
+        """Called after each optimiser step, at a fractional epoch: momentum encoders, normalised prototypes."""
+
+    def forgets(self, epoch: int) -> bool:
+        """Whether the optimiser begins anew at an epoch (from 0), as after weights were drawn anew."""
+        return False
 
 
 def shuffled(indices: Tensor, batch_size: int, steps: int | None) -> Iterator[Tensor]:

@@ -82,6 +82,6 @@ def views_a_second(name: str, hardware: Hardware, *, count: int, batch: int, epo
             seed=0,
             hardware=hardware,
             resume=Path(folder) / "resume.safetensors",
-            measure=ended,
+            validate=ended,
         )
     return 2 * count / min(np.diff(ends))

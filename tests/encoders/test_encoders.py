@@ -88,6 +88,7 @@ def test_images_are_normalised() -> None:
         ("resnet18", 32, 11_168_832),  # ResNet-18 for CIFAR-10: 11,173,962 less its classifier's 5,130
         ("resnet18", 96, 11_176_512),  # torchvision: 11,689,512 less 513,000
         ("resnet50", 96, 23_508_032),  # torchvision: 25,557,032 less 2,049,000
+        ("resnet101", 96, 42_500_160),  # torchvision: 44,549,160 less 2,049,000
         ("wrn_50_2", 96, 66_834_240),  # torchvision: 68,883,240 less 2,049,000
         ("wrn_28_2", 32, 1_466_320),  # FixMatch, CIFAR-10: 1,467,610 less 1,290
         ("vgg16", 32, 14_718_912),  # the convolutions' 14,710,464 weights, and two for each of 4,224 channels
@@ -98,7 +99,7 @@ def test_parameter_counts_are_those_published(name: str, size: int, count: int) 
     assert sum(parameter.numel() for parameter in build(name, size).parameters()) == count
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "wrn_50_2"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet101", "wrn_50_2"])
 def test_the_stem_suits_the_size(name: str) -> None:
     encoder = build(name, 32).eval()
     assert encoder.blocks()[0](torch.rand(1, 3, 32, 32)).shape == (1, 64, 32, 32)

@@ -51,3 +51,32 @@ def test_a_number_of_steps_takes_as_many_passes_as_it_needs() -> None:
     assert [len(batch) for batch in batches] == [4] * 5
     assert sorted(torch.cat(batches).tolist()) == sorted([*range(10)] * 2)
     assert [len(batch) for batch in shuffled(torch.arange(3), 4, 2)] == [3, 3]
+
+
+def test_collapse_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def all_one(self: Supervised, batch: Batch) -> Iterator[dict[str, Tensor]]:
+        with torch.no_grad():
+            for parameter in self.encoder.parameters():
+                parameter.zero_()
+            list(self.encoder.parameters())[-1].fill_(1)
+        yield {"cross_entropy": self.head.weight.sum()}
+
+    monkeypatch.setattr(Supervised, "updates", all_one)
+    _, history = train("models", "supervised", tmp_path / "a")
+    assert [row["spread"] < 0.02 for row in history] == [True] * EPOCHS
+    warned = capsys.readouterr().err
+    assert warned.count("collapse: embedding spread 0.00") == 1 and "in epoch 1" in warned
+
+
+def test_a_frozen_encoder_has_no_spread_to_watch(tmp_path: Path) -> None:
+    _, history = train("models", "probe", tmp_path / "a")
+    assert not any("spread" in row for row in history)
+
+
+def test_an_optimiser_that_forgets_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = train("models", "supervised", tmp_path / "a")
+    monkeypatch.setattr(Supervised, "forgets", lambda self, epoch: epoch == 2)
+    second, _ = train("models", "supervised", tmp_path / "b")
+    assert not torch.equal(first.head.weight, second.head.weight)
