@@ -30,7 +30,7 @@ demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its
 	@echo && echo "All of it is in .demo; open .demo/plots/index.html, or any picture in .demo/plots"
 
 test: env ## run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: env ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

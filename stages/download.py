@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stages import estimate, layout, params, tenants
-from stages.datasets import Dataset, Part, Settings
+from stages.datasets import Dataset, Part, Settings, _extra
 from stages.errors import UserError, run
 from stages.files import whole_folder
 
@@ -34,12 +34,8 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
 
     Raises UserError.
     """
-    tenant = tenants.load("datasets", settings.name)
-    known = getattr(tenant, "LABELS", ("fine",))
-    if settings.labels not in known:
-        raise UserError(f"data.labels={settings.labels}: {settings.name} has only {' and '.join(known)} labels")
     with _alone(scratch):
-        dataset: Dataset = tenant.load(_rooted(settings, root), scratch)
+        dataset = _extra.with_extra(settings, lambda one, room: _load(one, root, room), scratch)
         if not len(dataset.train.images):
             raise UserError(f"data.name={settings.name}: no training image in the source")
         digest = hashlib.sha256()
@@ -54,6 +50,15 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
         f"{target}: {len(dataset.train.images):,} training and {len(dataset.test.images):,} test images, "
         f"{settings.size} px, {len(dataset.classes)} classes"
     )
+
+
+def _load(settings: Settings, root: Path, scratch: Path) -> Dataset:
+    tenant = tenants.load("datasets", settings.name)
+    known = getattr(tenant, "LABELS", ("fine",))
+    if settings.labels not in known:
+        raise UserError(f"data.labels={settings.labels}: {settings.name} has only {' and '.join(known)} labels")
+    dataset: Dataset = tenant.load(_rooted(settings, root), scratch)
+    return dataset
 
 
 def _rooted(settings: Settings, root: Path) -> Settings:
@@ -102,6 +107,7 @@ def _description(settings: Settings, dataset: Dataset, digest: str) -> dict[str,
         "name": settings.name,
         "source": settings.source,
         "size": settings.size,
+        "extra": settings.extra and settings.extra.model_dump(),
         "classes": dataset.classes,
         **{
             name: {"images": len(part.images), "labelled": int(np.count_nonzero(part.labels >= 0))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from stages import tenants
 from stages.errors import UserError
@@ -40,20 +41,25 @@ def hours(parameters: Params, images: int, in_half: bool, section: str | None = 
     """Hours for all seeds of all blocks, or of one block of a section, from each encoder's operations; `images` is the
     size of the pool."""
     work = 0.0
+    measured: dict[str, float] = {}
     for blocks, family, key in (
         (parameters.pretrain, "pretraining", "method"),
         (parameters.models, "regimes", "regime"),
     ):
         for name in blocks:
-            block = blocks[name]
-            if not hasattr(block, "epochs") or (section and (blocks.section, name) != (section, only)):
+            if section and (blocks.section, name) != (section, only):
                 continue
-            start = block if family == "pretraining" else parameters.pretrain[block.init]
+            block = blocks[name]
+            if not hasattr(block, "epochs"):
+                continue
+            start = name if family == "pretraining" else block.init
+            if start not in measured:
+                measured[start] = operations(parameters.pretrain[start], parameters.data.size)
             cost = tenants.load(family, getattr(block, key)).cost(block)
             visits = block.epochs * (block.steps * block.batch_size if block.steps else images)
-            if family == "regimes" and block.steps is None and block.follows == "labels":
+            if family == "regimes" and block.steps is None and block.follows == "labels" and not block.sees_pool:
                 visits = block.epochs * _told(parameters.labels, images)
-            work += visits * cost * operations(start.encoder, parameters.data.size)
+            work += visits * cost * measured[start]
     return work * len(parameters.seeds) / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
 
 
@@ -66,14 +72,29 @@ def _told(labels: Labels, images: int) -> int:
         return images
 
 
-def operations(encoder: str, size: int) -> float:
-    """Floating-point operations of a forward pass for one image of size x size."""
+def operations(block: Any, size: int) -> float:
+    """Floating-point operations of a forward pass of a `pretrain` block's encoder, for one image of size x size. No
+    weights are fetched."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     from stages import encoders
 
-    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network = encoders.build(encoder, size, [0.5] * 3, [0.25] * 3).eval()
-        network(torch.empty(1, 3, size, size))
-    return float(counter.get_total_flops())
+    method = tenants.load("pretraining", block.method)
+
+    def count() -> float:
+        if hasattr(method, "untrained"):
+            network = method.untrained(block, size)
+        else:
+            network = encoders.build(block.encoder, size, [0.5] * 3, [0.25] * 3)
+        with FlopCounterMode(display=False) as counter:
+            network.eval()(torch.empty(1, 3, size, size))
+        return float(counter.get_total_flops())
+
+    with torch.no_grad():
+        try:
+            with torch.device("meta"):
+                return count()
+        except NotImplementedError:  # a few (RegNet) compute their widths with tensors
+            with torch.random.fork_rng(devices=[]):
+                return count()

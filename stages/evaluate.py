@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
-from stages import encoders, kmeans, layout, neighbours, params, scores
+from stages import encoders, kmeans, layout, neighbours, novelty, params, scores
 from stages.encoders import Encoder
 from stages.errors import run
 from stages.files import whole_folder
@@ -56,7 +56,9 @@ def main() -> None:
         for subset, ids in wanted.class_ids(classes).items():
             figures[f"accuracy/{subset}"] = scores.subset_accuracy(test.labels, predicted, ids)
         introduced = layout.read_json(folder / "introduced.json")
-        each = of_classes(history, introduced, test.labels, predicted)
+        through = by_class(history, classes)
+        figures |= novelty.summary(through, introduced)
+        each = of_classes(through, introduced, test.labels, predicted)
         seeds.append({"seed": seed, "scores": figures, "per_class": each})
         predictions.append(predicted)
 
@@ -122,20 +124,26 @@ def of_embedding(
     return figures | scores.clustering(labels, found) | {"silhouette": scores.silhouette(test.cpu().numpy(), found)}
 
 
+def by_class(history: pd.DataFrame, classes: list[str]) -> dict[str, np.ndarray]:
+    """For each class by name: its validation accuracy after each epoch, [E], or [0] where it was not measured."""
+    columns = {name: history.get(f"validation_accuracy/{name}", pd.Series(dtype=float)) for name in classes}
+    return {name: column.dropna().to_numpy() for name, column in columns.items()}
+
+
 def of_classes(
-    history: pd.DataFrame, introduced: dict[str, int | None], labels: np.ndarray, predicted: np.ndarray
+    through: novelty.Accuracies, introduced: novelty.Introduced, labels: np.ndarray, predicted: np.ndarray
 ) -> dict[str, dict[str, Any]]:
     """For each class by name: test accuracy, the epoch (from 1) at which it was introduced, the best and the last
-    validation accuracy, and what was forgotten, best minus last."""
-    each = {}
-    for number, (name, epoch) in enumerate(introduced.items()):
-        through = history.get(f"validation_accuracy/{name}", pd.Series(dtype=float)).dropna()
-        each[name] = {
+    validation accuracy, what was forgotten, best minus last, and how it was learnt (novelty.of_class)."""
+    return {
+        name: {
             "test_accuracy": scores.subset_accuracy(labels, predicted, [number]),
             "introduced_epoch": epoch,
-            **scores.forgetting(through.to_numpy()),
+            **scores.forgetting(through[name]),
+            **novelty.of_class(name, through, introduced),
         }
-    return each
+        for number, (name, epoch) in enumerate(introduced.items())
+    }
 
 
 if __name__ == "__main__":

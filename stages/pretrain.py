@@ -34,11 +34,18 @@ def main() -> None:
     images = Images(pool.packed, pool.indices, device)
     stamp = {"block": settings.model_dump(), "compute": parameters.compute.model_dump(), "seeds": parameters.seeds}
     inputs = [layout.RAW / "description.json", layout.SPLIT / "pool.npz", layout.SPLIT / "description.json"]
+    # a method may bring an encoder of its own, perhaps from a file
+    brings = hasattr(method_file, "encoder")
+    weights = layout.DATA / settings.weights if brings and settings.weights else None
+    inputs += [weights] if weights else []
     target = layout.ENCODERS / name
     with workers.output(f"pretrain-{name}", checkpoint.key(stamp, inputs), target) as (scratch, folder):
         for seed in workers.mine(parameters.seeds):
             seed_all(seed, 0)
-            encoder = encoders.build(settings.encoder, description["size"], description["mean"], description["std"])
+            if brings:
+                encoder = method_file.encoder(settings, description["size"], weights)
+            else:
+                encoder = encoders.build(settings.encoder, description["size"], description["mean"], description["std"])
             method = method_file.build(encoder, settings, len(pool.indices))
             seed_folder = layout.seed_folder(folder, seed)
             if method is not None:

@@ -31,6 +31,9 @@ CLASSES = [
     Column("best_validation", "validation, best epoch (%)", share=True),
     Column("last_validation", "validation, last epoch (%)", share=True),
     Column("forgetting", "forgotten (points)", share=True),
+    Column("epochs_to_50", "epochs to 50 % of last", digits=1),
+    Column("epochs_to_90", "epochs to 90 % of last", digits=1),
+    Column("known_kept", "kept on classes before (%)", share=True),
 ]
 
 
@@ -123,6 +126,10 @@ def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[li
         Column("knn_accuracy", "k-NN (%)", share=True),
         Column("ari", "ARI", digits=3),
         Column("nmi", "NMI", digits=3),
+        # these of models with classes that appear after the first epoch
+        Column("epochs_to_50", "late classes, epochs to 50 % of last", digits=1),
+        Column("epochs_to_90", "late classes, epochs to 90 % of last", digits=1),
+        Column("known_kept", "kept on classes before (%)", share=True),
         Column("labels_used", "labels", digits=0),
         Column("epochs", "epochs", digits=0),
     ]

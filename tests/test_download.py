@@ -38,6 +38,7 @@ def test_the_packed_arrays_and_their_description() -> None:
         "name": "folder",
         "source": "pets.zip",
         "size": 32,
+        "extra": None,
         "classes": ["cat", "dog"],
         "train": {"images": 11, "labelled": 10},
         "test": {"images": 4, "labelled": 4},

@@ -16,7 +16,7 @@ from stages.params import FAMILIES, FILE, Params
 from tests import blocks
 
 ROOT = Path(__file__).parent.parent
-GONE = object()
+GONE = "<taken out>"
 
 
 def changed(key: str, value: Any) -> dict[str, Any]:

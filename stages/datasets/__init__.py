@@ -8,10 +8,37 @@ kind of labels says so in `LABELS`, a tuple such as ("fine", "coarse").
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from stages import tenants
+
+
+class Extra(BaseModel, extra="forbid", frozen=True):
+    """Classes of another set, which follow the main set's: `classes` are all (null), the first k, or those named, in
+    that order. `source` and `labels` are as in Settings."""
+
+    name: str
+    source: str | None
+    labels: Literal["fine", "coarse"]
+    classes: Annotated[int, Field(ge=1)] | Annotated[list[str], Field(min_length=1)] | None
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        known = tenants.names("datasets")
+        if name not in known:
+            raise ValueError(tenants.choices(name, known))
+        return name
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: int | list[str] | None) -> int | list[str] | None:
+        if isinstance(classes, list) and len(set(classes)) < len(classes):
+            raise ValueError("must not name a class twice")
+        return classes
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):
@@ -19,7 +46,7 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 
     `source`: null for the official address; else a mirror (a base URL), the URL of the file, or a local path.
     `size`: side of the square images in pixels. `labels`: coarse only where a set has coarse labels.
-    `test_share` and `seed`: how a set without a test part is split.
+    `test_share` and `seed`: how a set without a test part is split. `extra`: null, or what _extra.py adds.
     """
 
     name: str
@@ -28,6 +55,13 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     labels: Literal["fine", "coarse"]
     test_share: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
+    extra: Extra | None
+
+    @model_validator(mode="after")
+    def _another(self) -> Settings:
+        if self.extra is not None and self.extra.name == self.name:
+            raise ValueError(f"extra.name {self.name} is the main set itself; name another, or set extra to null")
+        return self
 
 
 @dataclass(frozen=True)

@@ -5,47 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from stages import tenants
-from stages.encoders._chain import Chain
+from stages import hub, tenants
+from stages.encoders._encoder import Encoder
+from stages.encoders._hub import HubEncoder, wrap
 from stages.errors import UserError
+
+__all__ = ["Encoder", "build", "load", "save", "wrap"]
 
 _CARD = "encoder.json"
 _WEIGHTS = "weights.safetensors"
-
-
-class Encoder(nn.Module):
-    """One of the networks of this package, with the normalisation of the images that it is for.
-
-    Takes float images [N, 3, size, size] in [0, 1], gives [N, dim].
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, name: str, size: int, mean: Sequence[float], std: Sequence[float], body: Chain) -> None:
-        super().__init__()
-        self.name = name
-        self.size = size
-        self.dim = body.dim
-        self.body = body
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(1, 3, 1, 1))
-
-    def blocks(self) -> list[nn.Module]:
-        """The parts that hold parameters, from input to output; each parameter is in exactly one."""
-        return self.body.blocks()
-
-    def forward(self, images: Tensor) -> Tensor:
-        features: Tensor = self.body((images - self.mean) / self.std)
-        return features
 
 
 def build(name: str, size: int, mean: Sequence[float], std: Sequence[float]) -> Encoder:
@@ -62,12 +38,17 @@ def save(encoder: Encoder, folder: Path) -> None:
     # safetensors takes no channels-last tensors
     state = {key: value.detach().cpu().contiguous() for key, value in encoder.state_dict().items()}
     save_file(state, folder / _WEIGHTS)
-    card = _Card(
-        name=encoder.name,
-        size=encoder.size,
-        mean=tuple(encoder.mean.flatten().tolist()),
-        std=tuple(encoder.std.flatten().tolist()),
-    )
+    card: _Card | _HubCard
+    shape: dict[str, Any] = {
+        "size": encoder.size,
+        "mean": tuple(encoder.mean.flatten().tolist()),
+        "std": tuple(encoder.std.flatten().tolist()),
+    }
+    if isinstance(encoder, HubEncoder):
+        choice = encoder.choice.model_dump()
+        card = _HubCard(**choice, **shape, interpolation=encoder.interpolation, dim=encoder.dim)
+    else:
+        card = _Card(name=encoder.name, **shape)
     (folder / _CARD).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
@@ -78,25 +59,43 @@ def load(folder: Path) -> Encoder:
     """
     card = _read_card(folder / _CARD)
     with torch.random.fork_rng(devices=[]):
-        encoder = build(card.name, card.size, card.mean, card.std)
+        encoder = card.empty()
     encoder.load_state_dict(_read_weights(folder / _WEIGHTS, encoder))
     return encoder.eval()
+
+
+_Positive = Annotated[float, Field(gt=0)]
 
 
 class _Card(BaseModel, extra="forbid", frozen=True):
     name: str
     size: Annotated[int, Field(ge=1)]
     mean: tuple[float, float, float]
-    std: tuple[
-        Annotated[float, Field(gt=0)],
-        Annotated[float, Field(gt=0)],
-        Annotated[float, Field(gt=0)],
-    ]
+    std: tuple[_Positive, _Positive, _Positive]
+
+    def empty(self) -> Encoder:
+        """The encoder, for its weights to be read."""
+        return build(self.name, self.size, self.mean, self.std)
 
 
-def _read_card(path: Path) -> _Card:
+class _HubCard(hub.Choice):
+    interpolation: str
+    dim: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1)]
+    mean: tuple[float, float, float]
+    std: tuple[_Positive, _Positive, _Positive]
+
+    def empty(self) -> Encoder:
+        """The encoder, for its weights to be read."""
+        network = hub.empty(self)
+        network.mean, network.std, network.interpolation = self.mean, self.std, self.interpolation
+        return HubEncoder(self, network, self.size, self.dim)
+
+
+def _read_card(path: Path) -> _Card | _HubCard:
     try:
-        card = _Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        card = (_HubCard if isinstance(raw, dict) and "library" in raw else _Card).model_validate(raw)
     except FileNotFoundError:
         raise UserError(f"{path} is missing: not the folder of an encoder; run `dvc repro` to make it") from None
     except ValidationError as error:
@@ -105,7 +104,7 @@ def _read_card(path: Path) -> _Card:
         raise UserError(f"{path} describes no encoder of ours: {key}: {first['msg']}") from None
     except ValueError as error:
         raise UserError(f"{path} is broken ({error}); delete it and run `dvc repro`") from None
-    if card.name not in tenants.names("encoders"):
+    if isinstance(card, _Card) and card.name not in tenants.names("encoders"):
         raise UserError(f"{path}: no encoder {card.name}; {tenants.choices(card.name, tenants.names('encoders'))}")
     return card
 

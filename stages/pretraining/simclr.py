@@ -45,6 +45,9 @@ class SimCLR(Method):
     def rates(self, epoch: float) -> dict[str, float]:
         return {"encoder": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
+    def watched(self) -> nn.Module:
+        return nn.Sequential(self.encoder, self.projection)
+
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         first, second = (self.projection(self.encoder(augment(batch.images, self.settings.views))) for _ in range(2))
         yield {"contrast": contrast(first, second, self.settings.loss, self.settings.temperature)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -16,6 +16,9 @@ from stages.training.schedule import Schedule
 class Block(Training):
     """`init`: the member of `pretrain` to start from; `follows`: the section that says what the model is told, all of
     the budget at once (labels) or more and more of it (schedule)."""
+
+    # whether a batch holds images of the whole pool, or those labelled alone
+    sees_pool: ClassVar[bool] = False
 
     init: str
     follows: Literal["labels", "schedule"]

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
-from stages.regimes._classifier import Block, Classifier
+from stages.regimes import _sandbox
+from stages.regimes._plastic import Plastic, PlasticBlock
 from stages.training.augmentation import Views, augment
 from stages.training.contrast import Loss, contrast
 from stages.training.heads import perceptron
@@ -21,13 +22,17 @@ from stages.training.optimiser import Rule
 from stages.training.schedule import Schedule
 
 
-class Settings(Block):
+class Settings(PlasticBlock):
     """A batch holds labelled and unlabelled images in proportion, but at least `least_labelled` labelled ones.
 
     `contrast_views` are for all images, `probe_views` for the labelled ones; `probe_moves_encoder`: whether the probe's
     loss moves the encoder too. (The reference does so in one file and not in another; its text says that it does.)
     `start_classes`: null for the schedule's, a number to stand in for it, so that one run compares several.
-    Learning rates are the schedule's: `encoder_rate` for encoder and projection head, `probe_rate` for the probe.
+    Learning rates are the schedule's: `encoder_rate` for encoder and projection head, `probe_rate` for the probe and,
+    where the sandbox has one, for the second probe.
+    `sandbox`: null, or system A's further updates of the encoder in each step, one of regimes/_sandbox.py by name. They
+    see the batch through one set of `probe_views`, as the text does not say which; encodings are the encoder's output.
+    A batch without labelled or without unlabelled images goes without them.
     """
 
     regime: Literal["gradual"]
@@ -41,6 +46,7 @@ class Settings(Block):
     probe_moves_encoder: bool
     least_labelled: int = Field(ge=1)
     start_classes: int | None = Field(ge=1)
+    sandbox: _sandbox.Sandbox | None
 
     def told_by(self, schedule: Schedule) -> Schedule:
         if self.start_classes is None:
@@ -48,24 +54,31 @@ class Settings(Block):
         return Schedule.model_validate(schedule.model_dump() | {"start_classes": self.start_classes})
 
 
-class Gradual(Classifier):
+class Gradual(Plastic):
     settings: Settings
 
     def __init__(self, encoder: Encoder, classes: int, settings: Settings, schedule: Schedule) -> None:
         super().__init__(encoder, classes, settings)
         self.schedule = schedule
         self.projection = perceptron([encoder.dim, *settings.projection])
+        self.second_probe: nn.Linear | None = None
+        if settings.sandbox in _sandbox.PROBED:
+            self.second_probe = nn.Linear(encoder.dim, classes)
         self._labelled_in_batch = 0
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         learners = [*self.encoder.parameters(), *self.projection.parameters()]
-        return {"encoder": learners, "probe": list(self.head.parameters())}
+        groups = {"encoder": learners, "probe": list(self.head.parameters())}
+        if self.second_probe is not None:
+            groups["second_probe"] = list(self.second_probe.parameters())
+        return groups
 
     def rule(self) -> Rule:
         return self.settings.optimiser
 
     def rates(self, epoch: float) -> dict[str, float]:
-        return {"encoder": self.schedule.encoder_rate.at(int(epoch)), "probe": self.schedule.probe_rate.at(int(epoch))}
+        rates = {"encoder": self.schedule.encoder_rate.at(int(epoch)), "probe": self.schedule.probe_rate.at(int(epoch))}
+        return rates if self.second_probe is None else rates | {"second_probe": rates["probe"]}
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         """Each batch holds its labelled images first, and the same number of them throughout the epoch."""
@@ -99,12 +112,33 @@ class Gradual(Classifier):
             with torch.no_grad():
                 features = self.encoder(images)
             self.encoder.train()
-        logits = self.head(features)
+        logits = self.logits(features)
         yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels[told])}
+
+        if self.settings.sandbox is not None and 0 < self._labelled_in_batch < len(batch.indices):
+            yield from self._play(batch, self.settings.sandbox)
+
+    def _play(self, batch: Batch, name: _sandbox.Sandbox) -> Iterator[dict[str, Tensor]]:
+        """The sandbox's updates: one, or one for each class among the labels, each with encodings of its own, since the
+        update before has moved the encoder."""
+        told = self._labelled_in_batch
+        labels = batch.labels[:told]
+        # here the device is waited for, once for as many passes of the encoder as there are classes
+        turns = labels.unique().tolist() if name == "reclassify" else [0]
+        for turn in turns:
+            encodings = self.encoder(augment(batch.images, self.settings.probe_views)).float()
+            with torch.autocast(encodings.device.type, enabled=False):
+                losses = _sandbox.loss(
+                    name, encodings[:told], labels, encodings[told:], self.head.out_features, self.second_probe
+                )
+            yield {name: losses[turn]}
 
 
 def cost(settings: Settings) -> float:
-    return 9
+    if settings.sandbox == "reclassify":
+        # the classes of the data are not known here
+        return 9 + 3 * (settings.classes or 10)
+    return 9 if settings.sandbox is None else 12
 
 
 def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Gradual:

@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
-from stages.regimes._classifier import Block, Classifier, view
+from stages.regimes._classifier import view
+from stages.regimes._plastic import Plastic, PlasticBlock
 from stages.training.augmentation import Views
 from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
 
 
-class Settings(Block):
+class Settings(PlasticBlock):
     """`views`: null for images as they are."""
 
     regime: Literal["supervised"]
@@ -24,7 +25,7 @@ class Settings(Block):
     views: Views | None
 
 
-class Supervised(Classifier):
+class Supervised(Plastic):
     settings: Settings
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
@@ -37,7 +38,7 @@ class Supervised(Classifier):
         return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
-        logits = self.head(self.encoder(view(batch.images, self.settings.views)))
+        logits = self.logits(self.encoder(view(batch.images, self.settings.views)))
         yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels)}
 
 

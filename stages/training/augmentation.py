@@ -20,33 +20,45 @@ class Views(BaseModel, extra="forbid", frozen=True):
     flip: bool
 
 
-def augment(images: Tensor, views: Views, dtype: torch.dtype = torch.float32) -> Tensor:
+def augment(
+    images: Tensor,
+    views: Views,
+    dtype: torch.dtype = torch.float32,
+    *,
+    max_area: float = 1.0,
+    size: int | None = None,
+) -> Tensor:
     """One random view of each image.
 
-    images: uint8 [N, S, S, 3]. Returns dtype [N, 3, S, S] in [0, 1], channels last in memory.
+    images: uint8 [N, S, S, 3]. Returns dtype [N, 3, size, size] in [0, 1], channels last in memory; size: S for None.
+    max_area: crops hold at most this share of the image, at least `views.min_area`.
     Parameters come from torch's default generator of the images' device.
     """
     n = len(images)
     device = images.device
     z = 1 - views.min_area**0.5
     shift = (torch.rand(n, 2, device=device) - 0.5) * z
-    zoom = 1 - torch.rand(n, 2, device=device) * z
+    widest = max_area**0.5
+    zoom = widest - torch.rand(n, 2, device=device) * (widest - views.min_area**0.5)
     if views.flip:
         zoom[:, 1] *= torch.where(torch.rand(n, device=device) < 0.5, -1.0, 1.0)
     scale = 1 + (torch.rand(n, 1, 1, device=device) * 2 - 1) * views.brightness
     jitter = (torch.rand(n, 3, 3, device=device) * 2 - 1) * views.jitter
     colour = scale * torch.eye(3, device=device) + jitter
-    return resample(images, zoom, shift, colour, dtype)
+    return resample(images, zoom, shift, colour, dtype, size)
 
 
-def resample(images: Tensor, zoom: Tensor, shift: Tensor, colour: Tensor, dtype: torch.dtype) -> Tensor:
+def resample(
+    images: Tensor, zoom: Tensor, shift: Tensor, colour: Tensor, dtype: torch.dtype, size: int | None = None
+) -> Tensor:
     """Bilinear resampling by zoom and shift for each axis, then a colour matrix, clipped to [0, 1].
 
     images: uint8 [N, S, S, 3]; zoom, shift: [N, 2] for rows and columns: output position p in [-1/2, 1/2] reads the
     input at zoom * p + shift, a negative zoom mirrors; outside, the image is reflected about its edge;
-    colour: [N, 3, 3], output channel by input channel. Returns dtype [N, 3, S, S], channels last in memory.
+    colour: [N, 3, 3], output channel by input channel. Returns dtype [N, 3, size, size], channels last in memory; size:
+    S for None.
     """
-    n, size = images.shape[:2]
+    n, size = len(images), size or images.shape[1]
     with torch.autocast(images.device.type, enabled=False):
         # grid_sample counts in half images, x before y
         centres = (2 * torch.arange(size, device=images.device) + 1) / size - 1

@@ -19,6 +19,7 @@ def follow(average: nn.Module, module: nn.Module, momentum: float) -> None:
     """average <- momentum * average + (1 - momentum) * module; buffers, such as running statistics, are copied."""
     mine: list[Tensor] = list(average.parameters())
     theirs: list[Tensor] = list(module.parameters())
-    torch._foreach_lerp_(mine, theirs, 1 - momentum)
+    if mine:
+        torch._foreach_lerp_(mine, theirs, 1 - momentum)
     for own, other in zip(average.buffers(), module.buffers(), strict=True):
         own.copy_(other)

@@ -24,7 +24,7 @@ from stages.errors import UserError
 from stages.files import whole_file
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_CODE = ("", "encoders", "pretraining", "regimes", "training")
+_CODE = ("", "encoders", "hub", "pretraining", "regimes", "training")
 
 
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:

@@ -68,18 +68,21 @@ def fit(
     if hardware.compile and device.type == "cuda":
         method.encoder.compile()
     bar = tqdm(total=epochs, initial=len(history), desc=title, unit="epoch", disable=None)
-    said, warned = time.monotonic(), False
+    began = said = time.monotonic()
+    warned, visits = False, 0
     for number in range(len(history), epochs):
         seed_all(seed, number + 1)
         epoch = Epoch(number, _tensor(world.shown(number), device), _tensor(told.at(number), device))
-        row: Row = {"epoch": number + 1} | _train(method, rule, images, epoch, hardware, title)
+        losses, visited = _train(method, rule, images, epoch, hardware, title)
+        row: Row = {"epoch": number + 1} | losses
+        visits += visited
         row |= {
             "classes_seen": world.classes_seen[number],
             "labels_revealed": world.labels_told(number),
             "images_shown": len(epoch.shown),
         }
         if any(parameter.requires_grad for parameter in method.encoder.parameters()):
-            row["spread"] = spread(measure.some(method.encoder, images, epoch.shown, hardware.half))
+            row["spread"] = spread(measure.some(method.watched(), images, epoch.shown, hardware.half))
             if row["spread"] < COLLAPSED and not warned:
                 warned = True
                 print(f"{title}: collapse: embedding spread {row['spread']:.4f} in epoch {number + 1}", file=sys.stderr)
@@ -93,15 +96,20 @@ def fit(
             said = time.monotonic()
             print(f"{title}: epoch {number + 1} of {epochs}, loss {row['loss']:.3f}", file=sys.stderr, flush=True)
     bar.close()
+    if (seconds := time.monotonic() - began) > 30:
+        # beside the history, which is the same on every machine
+        speed = f"{visits:,} images in {seconds / 60:.1f} minutes, {visits / seconds:,.0f} a second"
+        print(f"{title}: {speed}", file=sys.stderr, flush=True)
     return history
 
 
 def _train(
     method: Method, rule: torch.optim.Optimizer, images: Images, epoch: Epoch, hardware: Hardware, title: str
-) -> Row:
+) -> tuple[Row, int]:
+    """The epoch's mean losses and last learning rates, and how many images its batches held."""
     method.train()
     if method.forgets(epoch.number):
-        rule.state.clear()
+        optimiser.forget(rule)
     method.begin_epoch(epoch, images)
     # indices only: a whole epoch of them is small, and their number places each step within the epoch
     batches = list(method.sampler(epoch))
@@ -135,7 +143,7 @@ def _train(
     row: Row = {"loss": sum(means.values())}
     row |= {f"loss/{name}": mean for name, mean in means.items()}
     row |= {f"lr/{group['name']}": group["lr"] for group in rule.param_groups}
-    return row
+    return row, sum(len(indices) for indices in batches)
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:

@@ -86,6 +86,11 @@ class Method(nn.Module):
     def after_update(self, epoch: float) -> None:
         """Called after each optimiser step, at a fractional epoch: momentum encoders, normalised prototypes."""
 
+    def watched(self) -> nn.Module:
+        """What turns images into the vectors whose spread is measured after each epoch: a head's, where a loss works on
+        those, for it can collapse by itself. By default the encoder's."""
+        return self.encoder
+
     def forgets(self, epoch: int) -> bool:
         """Whether the optimiser begins anew at an epoch (from 0), as after weights were drawn anew."""
         return False

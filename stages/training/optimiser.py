@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, Field
 from torch import nn
 
+_TRUST = {"lars": 0.001, "larc": 0.02}
+
 
 class Rule(BaseModel, extra="forbid", frozen=True):
-    """The update rule. `momentum` is SGD's (Nesterov) and Adam's first beta; `weight_decay` acts on kernels only,
-    neither on biases nor on norms, and is decoupled from the gradient in adamw alone."""
+    """The update rule. `momentum` is SGD's (Nesterov), LARS's (plain), and Adam's first beta; `weight_decay` acts on
+    kernels only, neither on biases nor on norms, and is decoupled from the gradient in adamw alone.
 
-    name: Literal["adam", "adamw", "sgd"]
+    lars (You et al. 2017, eq. 6) multiplies a kernel's gradient g, its weight decay included, by
+    trust * |w| / (|g| + weight_decay * |w|), so that a step is the share rate * trust of the kernel, however long the
+    gradient; trust is 0.001. larc (NVIDIA's apex) steps by the share trust instead, but never faster than `rate`, a
+    ceiling rather than a factor; trust is 0.02, apex's and solo-learn's. Biases and norms take plain steps of `rate`.
+    """
+
+    name: Literal["adam", "adamw", "sgd", "lars", "larc"]
     momentum: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
 
 
 class Optimiser(Rule):
-    """A rule with one learning rate: a linear warm-up over `warmup` epochs to `rate`, then constant or cosine to 0."""
+    """A rule with one learning rate: a linear warm-up over `warmup` epochs to `rate`, then constant, cosine to 0, or
+    cosine_7_16: rate * cos(7 pi k / 16 K), FixMatch's, which ends at a fifth."""
 
     rate: float = Field(gt=0)
-    decay: Literal["constant", "cosine"]
+    decay: Literal["constant", "cosine", "cosine_7_16"]
     warmup: float = Field(ge=0)
 
     def at(self, epoch: float, epochs: int) -> float:
@@ -32,16 +41,18 @@ class Optimiser(Rule):
             return self.rate * epoch / self.warmup
         if self.decay == "constant":
             return self.rate
-        through = (epoch - self.warmup) / max(epochs - self.warmup, 1e-9)
-        return self.rate * (1 + math.cos(math.pi * min(through, 1.0))) / 2
+        through = min((epoch - self.warmup) / max(epochs - self.warmup, 1e-9), 1.0)
+        if self.decay == "cosine_7_16":
+            return self.rate * math.cos(7 * math.pi * through / 16)
+        return self.rate * (1 + math.cos(math.pi * through)) / 2
 
 
 def build(rule: Rule, groups: dict[str, list[nn.Parameter]]) -> torch.optim.Optimizer:
-    """A fused optimiser with two parameter groups (kernels, and the rest) for each named group.
+    """An optimiser, fused where torch has it, with two parameter groups (kernels, and the rest) for each named group.
 
     Each torch group bears its `name`; its learning rate is set by the loop at every step.
     """
-    torch_groups = []
+    torch_groups: list[dict[str, Any]] = []
     for name, parameters in groups.items():
         trained = [parameter for parameter in parameters if parameter.requires_grad]
         kernels = [parameter for parameter in trained if parameter.ndim > 1]
@@ -49,8 +60,29 @@ def build(rule: Rule, groups: dict[str, list[nn.Parameter]]) -> torch.optim.Opti
         for members, weight_decay in ((kernels, rule.weight_decay), (others, 0.0)):
             if members:
                 torch_groups.append({"params": members, "name": name, "weight_decay": weight_decay, "lr": 0.0})
+                if rule.name in _TRUST:
+                    # timm's own choice, by the weight decay, would not adapt kernels without one
+                    torch_groups[-1]["always_adapt"] = members is kernels
+    if rule.name in _TRUST:
+        from timm.optim.lars import Lars
+
+        clip = rule.name == "larc"
+        return Lars(torch_groups, momentum=rule.momentum, trust_coeff=_TRUST[rule.name], trust_clip=clip)
     if rule.name == "sgd":
         nesterov = rule.momentum > 0
-        return torch.optim.SGD(torch_groups, lr=0.0, momentum=rule.momentum, nesterov=nesterov, fused=True)
+        sgd = torch.optim.SGD(torch_groups, lr=0.0, momentum=rule.momentum, nesterov=nesterov, fused=True)
+        forget(sgd)
+        return sgd
     kind = torch.optim.AdamW if rule.name == "adamw" else torch.optim.Adam
     return kind(torch_groups, lr=0.0, betas=(rule.momentum, 0.999), fused=True)
+
+
+def forget(optimiser: torch.optim.Optimizer) -> None:
+    """Brings an optimiser back to where it began."""
+    optimiser.state.clear()
+    if isinstance(optimiser, torch.optim.SGD):
+        for group in optimiser.param_groups:
+            if group["momentum"]:
+                for parameter in group["params"]:
+                    # from the start: its fused step fails where some parameters get their first gradient later
+                    optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)

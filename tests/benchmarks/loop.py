@@ -85,10 +85,13 @@ def model(name: str, batch: int, views: Views | None) -> supervised.Supervised:
                 "warmup": 0,
             },
             "views": views and views.model_dump(),
+            "growth": "fixed",
+            "unsure": None,
+            "pruning": None,
         }
     )
     seed_all(0, 0)
-    return supervised.build(encoders.build(name, SIZE, (0.5,) * 3, (0.25,) * 3), CLASSES, settings, None)
+    return supervised.build(encoders.build(name, SIZE, (0.5,) * 3, (0.25,) * 3), CLASSES, settings, None, 0)
 
 
 def epoch_of_ours(

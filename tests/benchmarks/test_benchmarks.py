@@ -47,6 +47,7 @@ def test_augmentation() -> None:
     is_measured(augmentation.share("conv4", CPU, batch=8, steps=2, rounds=1))
     threads = torch.get_num_threads()
     is_measured(augmentation.beside_torchvision(count=8, batch=4, rounds=1))
+    is_measured(augmentation.randaugment_beside_torchvision(count=8, batch=4, rounds=1))
     assert torch.get_num_threads() == threads
 
 

@@ -27,6 +27,7 @@ def settings(name: str, source: str | Path | None = None, **changes: Any) -> Set
         "labels": "fine",
         "test_share": 0.25,
         "seed": 0,
+        "extra": None,
     }
     return Settings.model_validate(values | changes)
 

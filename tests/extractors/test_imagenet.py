@@ -13,9 +13,10 @@ from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
+from stages.encoders._hub import resize
 from stages.errors import UserError
-from stages.extractors import _timm, _torchvision, imagenet
-from stages.extractors._network import resize
+from stages.extractors import imagenet
+from stages.hub import _timm, _torchvision
 
 CPU = torch.device("cpu")
 BLOCK = {

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from stages.errors import UserError
-from stages.extractors import _weights
-from stages.extractors._network import Network
+from stages.hub import _weights
+from stages.hub._network import Network
 
 
 def names() -> list[str]:
@@ -22,19 +23,41 @@ def names() -> list[str]:
 def load(model: str, weights: Path | None, upscale: int | None, layer: str) -> Network:
     """The model with the weights of the file, or of the hub. Raises UserError, never takes random weights."""
     import timm
-    from timm.data.config import resolve_model_data_config
 
-    name = f"timm's {model}"
-    known = timm.get_pretrained_cfg(model)
-    # networks with a vector for each place (ViT) are made for one size; timm fits the vectors of the file to it
-    options: dict[str, Any] = {"img_size": upscale} if upscale and known and known.fixed_input_size else {}
+    name, options = f"timm's {model}", _options(model, upscale)
     if weights is None:
+        client = logging.getLogger("huggingface_hub")
+        level = client.level
+        client.setLevel(logging.ERROR)  # else every retry is two lines
         try:
             module = timm.create_model(model, pretrained=True, **options)
         except Exception as error:  # each hub has errors of its own
             raise _weights.unavailable(name, error) from None
+        finally:
+            client.setLevel(level)
     else:
         module = _from_file(model, weights, options, name)
+    return _network(name, module, upscale, layer)
+
+
+def empty(model: str, upscale: int | None, layer: str) -> Network:
+    """The model with random weights, for others to take their place."""
+    import timm
+
+    return _network(f"timm's {model}", timm.create_model(model, **_options(model, upscale)), upscale, layer)
+
+
+def _options(model: str, upscale: int | None) -> dict[str, Any]:
+    import timm
+
+    known = timm.get_pretrained_cfg(model)
+    # networks with a vector for each place (ViT) are made for one size; timm fits the vectors of the file to it
+    return {"img_size": upscale} if upscale and known and known.fixed_input_size else {}
+
+
+def _network(name: str, module: Any, upscale: int | None, layer: str) -> Network:
+    from timm.data.config import resolve_model_data_config
+
     config = resolve_model_data_config(module)  # type: ignore[no-untyped-call]
     _cut(module, layer, name)
     return Network(

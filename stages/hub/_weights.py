@@ -21,7 +21,7 @@ _WRAPPERS = ("state_dict", "model", "model_state_dict")
 def read(path: Path) -> dict[str, Tensor]:
     """The named tensors of a .safetensors or a PyTorch file. Raises UserError for a file that is no such thing."""
     if not path.is_file():
-        raise UserError(f"{path}: no such weight file; mend `weights`, or set it to none to take them from the hub")
+        raise UserError(f"{path}: no such weight file; mend `weights`, or leave them to the hub")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

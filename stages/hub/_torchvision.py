@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from stages.errors import UserError
-from stages.extractors import _weights
-from stages.extractors._network import Network
+from stages.hub import _weights
+from stages.hub._network import Network
 
 # what their builders change when they load the published weights; the input then is normalised once more inside
 _AS_PUBLISHED: dict[str, dict[str, Any]] = {
@@ -17,6 +17,7 @@ _AS_PUBLISHED: dict[str, dict[str, Any]] = {
     "inception_v3": {"transform_input": True, "init_weights": False},
 }
 _HEADS = ("fc", "classifier", "heads", "head")
+_SIDES = {"aux1", "aux2", "AuxLogits"}
 
 
 def names() -> list[str]:
@@ -30,15 +31,36 @@ def load(model: str, weights: Path | None, upscale: int | None, layer: str) -> N
     from torchvision import models
 
     name = f"torchvision's {model}"
-    published = models.get_model_weights(model).DEFAULT
     if weights is None:
         try:
-            module = models.get_model(model, weights=published)
+            module = models.get_model(model, weights=models.get_model_weights(model).DEFAULT)
         except Exception as error:  # URLError, a wrong digest, a full disk
             raise _weights.unavailable(name, error) from None
     else:
         module = _from_file(model, weights, name)
-    views = published.transforms()
+    return _network(model, name, module, upscale, layer)
+
+
+def empty(model: str, upscale: int | None, layer: str) -> Network:
+    """The model with random weights, for others to take their place."""
+    return _network(model, f"torchvision's {model}", _make(model), upscale, layer)
+
+
+def _make(model: str, **options: Any) -> nn.Module:
+    """The model with random weights, in the form of its published ones."""
+    from torchvision import models
+
+    options |= _AS_PUBLISHED.get(model, {})
+    if model.startswith("vit_"):  # a vector for each place
+        options["image_size"] = models.get_model_weights(model).DEFAULT.meta["min_size"][0]
+    module: nn.Module = models.get_model(model, weights=None, **options)
+    return module
+
+
+def _network(model: str, name: str, module: nn.Module, upscale: int | None, layer: str) -> Network:
+    from torchvision import models
+
+    views = models.get_model_weights(model).DEFAULT.transforms()
     _cut(module, layer, name)
     return Network(
         name,
@@ -51,15 +73,13 @@ def load(model: str, weights: Path | None, upscale: int | None, layer: str) -> N
 
 
 def _from_file(model: str, path: Path, name: str) -> nn.Module:
-    from torchvision import models
-
     found = _weights.read(path)
-    module = models.get_model(model, weights=None, **_AS_PUBLISHED.get(model, {}))
+    module = _make(model)
     # a classifier of any width will do, since it is cut off
     last = [key for key, layer in module.named_modules() if isinstance(layer, nn.Linear)][-1:]
     classes = _weights.classes_in(found, last[0]) if last else 0
     if classes not in (0, 1000):
-        module = models.get_model(model, weights=None, num_classes=classes, **_AS_PUBLISHED.get(model, {}))
+        module = _make(model, num_classes=classes)
     _weights.check(path, found, module, name)
     module.load_state_dict(found)
     return module
@@ -70,6 +90,11 @@ def _cut(module: Any, layer: str, name: str) -> None:
 
     fc1 and fc2 are the two dense layers of VGG (and AlexNet), after their ReLU, as the layer behind them sees them.
     """
+    # in training mode, two networks would give what their side heads say as well
+    if hasattr(module, "aux_logits"):
+        module.aux_logits = False
+        for side in _SIDES & dict(module.named_children()).keys():
+            setattr(module, side, None)
     head = next(key for key in _HEADS if hasattr(module, key))
     layers = list(getattr(module, head).children()) or [getattr(module, head)]
     dense = [place for place, one in enumerate(layers) if isinstance(one, nn.Linear)]

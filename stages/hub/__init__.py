@@ -1,0 +1,54 @@
+"""Models that others trained: timm's and torchvision's by name, with the hub's weights or those of a local file."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+
+from stages.hub import _timm, _torchvision
+from stages.hub._network import Network, blocks
+
+__all__ = ["Choice", "Layer", "Library", "Network", "blocks", "empty", "load"]
+
+Library = Literal["timm", "torchvision"]
+Layer = Literal["pool", "fc1", "fc2"]
+
+_LIBRARIES = {"timm": _timm, "torchvision": _torchvision}
+
+
+class Choice(BaseModel, extra="forbid", frozen=True):
+    """`upscale`: the side of the network's input in px, null for the model's own."""
+
+    library: Library
+    model: str
+    upscale: int | None = Field(ge=8, le=1024)
+
+    @field_validator("model")
+    @classmethod
+    def _known(cls, model: str, info: ValidationInfo) -> str:
+        library = info.data.get("library")
+        if library is not None and model not in (known := _LIBRARIES[library].names()):
+            near = difflib.get_close_matches(model, known, n=3, cutoff=0.4)
+            raise ValueError(f"must be a model of {library}, of which the nearest are {', '.join(near) or known[:3]}")
+        return model
+
+
+def load(choice: Choice, weights: Path | None, layer: Layer = "pool") -> Network:
+    """The model with the weights of the file (None: of the hub), in evaluation mode, up to a layer: "pool" is what its
+    classifier is given, fc1 and fc2 are the dense layers of a VGG.
+
+    Leaves torch's global generator as it is. Raises UserError for weights that can't be had or don't fit.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return _LIBRARIES[choice.library].load(choice.model, weights, choice.upscale, layer)
+
+
+def empty(choice: Choice) -> Network:
+    """The model with random weights, up to "pool", for others to take their place. Needs no network, and leaves torch's
+    global generator as it is."""
+    with torch.random.fork_rng(devices=[]):
+        return _LIBRARIES[choice.library].empty(choice.model, choice.upscale, "pool")

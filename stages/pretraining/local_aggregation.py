@@ -1,0 +1,108 @@
+"""Local Aggregation: an image moves towards those of its neighbours that share a cluster with it, away from the others
+(Zhuang et al. 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stages.encoders import Encoder
+from stages.kmeans import kmeans
+from stages.training.aggregation import aggregation, discrimination, together
+from stages.training.augmentation import Views, augment
+from stages.training.bank import Bank
+from stages.training.heads import perceptron
+from stages.training.method import Batch, Epoch, Method, Training
+from stages.training.optimiser import Optimiser
+
+
+class Settings(Training):
+    """`projection`: widths of the embedding head (the paper's is one linear layer to 128); `bank_momentum`: share that
+    the memory bank keeps of an image's vector when it is seen.
+    `background`: |B|, the nearest in the bank; `clusterings`: H runs of k-means of `clusters` each, of `iterations` at
+    most, fitted anew every `refit_every` epochs; the first `warm_epochs` are instance discrimination.
+    ImageNet in the paper: |B| 4096, 30,000 clusters, H 10, 10 warm epochs.
+
+    A small pool has at most half as many clusters as images: alone in its cluster, an image has no neighbours.
+    """
+
+    method: Literal["local_aggregation"]
+    encoder: str
+    optimiser: Optimiser
+    views: Views
+    temperature: float = Field(gt=0)
+    projection: list[int] = Field(min_length=1)
+    bank_momentum: float = Field(ge=0, lt=1)
+    background: int = Field(ge=2)
+    clusters: int = Field(ge=1)
+    clusterings: int = Field(ge=1)
+    iterations: int = Field(ge=1)
+    refit_every: int = Field(ge=1)
+    warm_epochs: int = Field(ge=0)
+
+
+class LocalAggregation(Method):
+    """An image is always in its own B: by dot product alone it may be missing there, B without a member of C, and the
+    loss infinite."""
+
+    clusters: Tensor
+
+    def __init__(self, encoder: Encoder, settings: Settings, images: int) -> None:
+        super().__init__()
+        self.settings: Settings = settings
+        self.encoder = encoder
+        self.projection = perceptron([encoder.dim, *settings.projection])
+        self.bank = Bank(images, settings.projection[-1])
+        self.register_buffer("clusters", torch.full((settings.clusterings, images), -1, dtype=torch.int32))
+
+    def groups(self) -> dict[str, list[nn.Parameter]]:
+        return {"encoder": list(self.parameters())}
+
+    def rule(self) -> Optimiser:
+        return self.settings.optimiser
+
+    def rates(self, epoch: float) -> dict[str, float]:
+        return {"encoder": self.settings.optimiser.at(epoch, self.settings.epochs)}
+
+    def begin_epoch(self, epoch: Epoch, images: Any) -> None:
+        since = epoch.number - self.settings.warm_epochs
+        self._shown, self._warm = epoch.shown, since < 0
+        if self._warm or since % self.settings.refit_every:
+            return
+        count = min(self.settings.clusters, max(1, len(epoch.shown) // 2))
+        points = self.bank.vectors[epoch.shown]
+        self.clusters.fill_(-1)
+        for clustering in self.clusters:
+            seed = int(torch.randint(2**31, ()))
+            _, members, _ = kmeans(points, count, seed=seed, iterations=self.settings.iterations)
+            clustering[epoch.shown] = members.int()
+
+    def watched(self) -> nn.Module:
+        return nn.Sequential(self.encoder, self.projection)
+
+    def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
+        own, temperature = batch.indices, self.settings.temperature
+        found = self.projection(self.encoder(augment(batch.images, self.settings.views)))
+        vectors = functional.normalize(found.float(), dim=1)
+        if self._warm:
+            similarity = self.bank.similarity(vectors, self._shown)
+            itself = (vectors * self.bank.vectors[own]).sum(1)
+            yield {"instance": discrimination(similarity, itself, temperature).mean()}
+        else:
+            similarity, near = self.bank.background(vectors, own, self._shown, self.settings.background)
+            yield {"aggregation": aggregation(similarity, together(self.clusters, own, near), temperature).mean()}
+        # after the step: its gradient needs the bank as it was
+        self.bank.update(own, vectors.detach(), self.settings.bank_momentum)
+
+
+def cost(settings: Settings) -> float:
+    return 3
+
+
+def build(encoder: Encoder, settings: Settings, images: int) -> LocalAggregation:
+    return LocalAggregation(encoder, settings, images)
