@@ -29,7 +29,7 @@ demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its
 	  echo && cat metrics/compare.md
 	@echo && echo "All of it is in .demo; open .demo/plots/index.html, or any picture in .demo/plots"
 
-test: env ## run the whole test suite
+test: env ## run the test suite, but for what is marked slow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: env ## ruff and mypy

@@ -32,13 +32,12 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
     balance = comparison.summary(results.strategies).query("figure == 'balance'")
     features = comparison.summary(results.extractors)
     distances = {"knn_euclidean": "Euclidean", "knn_cosine": "cosine"}
-    strategies = list(results.strategies)
     found: dict[str, Callable[[Path], None]] = {
-        "accuracy": lambda path: figures.bars(accuracy, models, path, label="test accuracy"),
+        "accuracy": lambda path: figures.bars(accuracy, path, label="test accuracy"),
         "learning_curves": lambda path: figures.learning_curves(curves, models, path),
         "accuracy_by_labels": lambda path: figures.accuracy_by_labels(curves, models, path),
         "per_class": lambda path: figures.per_class(by_class, path),
-        "balance": lambda path: figures.bars(balance, strategies, path, label="class balance", share=False),
+        "balance": lambda path: figures.bars(balance, path, label="class balance", share=False),
         "features": lambda path: figures.grouped_bars(features, distances, path, label="10-NN accuracy"),
     }
     for model in models:

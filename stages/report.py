@@ -25,6 +25,13 @@ EXTRACTORS = [
     Column("dimensions", "dimensions", digits=0),
     Column("images_per_second", "images/s", digits=0),
 ]
+LATE = [
+    Column("late_classes", "late classes", digits=0),
+    Column("late_classes_learnt", "learnt", digits=1),
+    Column("epochs_to_50", "epochs to 50 % of last", digits=1),
+    Column("epochs_to_90", "epochs to 90 % of last", digits=1),
+    Column("known_kept", "known before: last over then (%)", share=True),
+]
 CLASSES = [
     Column("test_accuracy", "test (%)", share=True),
     Column("introduced_epoch", "first seen in epoch", digits=0),
@@ -33,7 +40,7 @@ CLASSES = [
     Column("forgetting", "forgotten (points)", share=True),
     Column("epochs_to_50", "epochs to 50 % of last", digits=1),
     Column("epochs_to_90", "epochs to 90 % of last", digits=1),
-    Column("known_kept", "kept on classes before (%)", share=True),
+    Column("known_kept", "known before: last over then (%)", share=True),
 ]
 
 
@@ -44,6 +51,7 @@ def text(results: Results) -> str:
         "## Models",
         _spread(results),
         comparison.markdown(models),
+        *(["## Late classes", _LATE, comparison.markdown(late)] if (late := _late(results)) else []),
         "## Selection",
         "The images each strategy chose to label.",
         comparison.markdown(strategies),
@@ -82,6 +90,7 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
             f"Accuracy on the test images of each class, last epoch, mean over {_seeds(results)}.",
             pictures=shown("per_class", "Test accuracy by model and class"),
         ),
+        *([Section("Late classes", _LATE, late)] if (late := _late(results)) else []),
         Section(
             "Each model",
             f"Test images, last epoch. Tables: mean over {_seeds(results)}. "
@@ -126,10 +135,6 @@ def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[li
         Column("knn_accuracy", "k-NN (%)", share=True),
         Column("ari", "ARI", digits=3),
         Column("nmi", "NMI", digits=3),
-        # these of models with classes that appear after the first epoch
-        Column("epochs_to_50", "late classes, epochs to 50 % of last", digits=1),
-        Column("epochs_to_90", "late classes, epochs to 90 % of last", digits=1),
-        Column("known_kept", "kept on classes before (%)", share=True),
         Column("labels_used", "labels", digits=0),
         Column("epochs", "epochs", digits=0),
     ]
@@ -138,6 +143,21 @@ def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[li
         comparison.rows(comparison.summary(results.strategies), SELECTION, "strategy"),
         comparison.rows(comparison.summary(results.extractors), EXTRACTORS, "extractor"),
     )
+
+
+_LATE = (
+    "Of models whose classes appear after the first epoch: how many do, and how many of these are learnt, so that some "
+    "validation image of it is right in the end; over those learnt, the epochs from the first sight of the class to half "
+    "and nine tenths of its last validation accuracy; and the validation accuracy on the classes known before, in the "
+    "last epoch over that just before each class came (above 100: it rose)."
+)
+
+
+def _late(results: Results) -> list[list[str]]:
+    """The models with late classes; nothing if there are none."""
+    table = comparison.summary(results.scores)
+    late = table[table["figure"].isin([column.figure for column in LATE])].dropna(subset=["mean"])
+    return comparison.rows(late, LATE, "model") if len(late) else []
 
 
 def _spread(results: Results) -> str:

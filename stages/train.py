@@ -19,6 +19,7 @@ from stages.training import checkpoint, measure, workers, world
 from stages.training.device import half, pick
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit, seed_all
+from stages.training.schedule import Schedule
 
 
 def main() -> None:
@@ -55,28 +56,22 @@ def main() -> None:
         layout.SELECTION / parameters.labels.strategy / "ranking.npy",
         layout.needed(start),
     ]
+    worlds = {
+        seed: world_of(
+            name,
+            settings,
+            schedule,
+            parameters.labels.bought(ranking, pool.labels, len(classes)),
+            pool.labels,
+            classes,
+            seed,
+        )
+        for seed, ranking in zip(parameters.seeds, rankings, strict=True)
+    }
     with workers.output(f"train-{name}", checkpoint.key(stamp, inputs), target) as (scratch, folder):
-        for seed, ranking in workers.mine(list(zip(parameters.seeds, rankings, strict=True))):
-            bought = parameters.labels.bought(ranking, pool.labels, len(classes))
-            if schedule is None:
-                shown = world.fixed(pool.labels, bought, settings.classes or len(classes), settings.epochs)
-            else:
-                order = schedule.order(classes, seed)
-                order = order[order < (settings.classes or len(classes))]
-                shown = world.gradual(pool.labels, bought, order, schedule, epochs=settings.epochs, seed=seed)
-            if not shown.labels_told(0):
-                raise UserError(
-                    f"models.{name}: not one of the {len(bought)} labels bought is of the classes shown; "
-                    "raise labels.budget, or label some images"
-                )
+        for seed in workers.mine(parameters.seeds):
+            shown = worlds[seed]
             introduced = dict(zip(classes, shown.introduced(pool.labels, len(classes)), strict=True))
-            never = [one for one, epoch in introduced.items() if epoch is None]
-            if never and schedule is not None:
-                print(
-                    f"models.{name}: {', '.join(never)} never shown in {settings.epochs} epochs; "
-                    "raise epochs, or lower schedule.class_epochs",
-                    file=sys.stderr,
-                )
             seed_all(seed, 0)
             encoder = encoders.load(layout.seed_folder(start, seed))
             classifier = regime.build(encoder, len(classes), settings, schedule, len(pool.indices))
@@ -108,6 +103,38 @@ def main() -> None:
             save_file(weights, seed_folder / "head.safetensors")
             layout.write_table(seed_folder / "history.csv", history)
             layout.write_json(seed_folder / "introduced.json", introduced)
+
+
+def world_of(
+    name: str,
+    settings: Any,
+    schedule: Schedule | None,
+    bought: np.ndarray,
+    labels: np.ndarray,
+    classes: list[str],
+    seed: int,
+) -> world.World:
+    """What a model is shown and told at each epoch. Raises UserError where it would be told nothing at first."""
+    count = settings.classes or len(classes)
+    if schedule is None:
+        shown = world.fixed(labels, bought, count, settings.epochs)
+    else:
+        order = schedule.order(classes, seed)
+        shown = world.gradual(labels, bought, order[order < count], schedule, epochs=settings.epochs, seed=seed)
+    if not shown.labels_told(0):
+        raise UserError(
+            f"models.{name}: not one of the {len(bought)} labels bought is of the classes shown; "
+            "raise labels.budget, or label some images"
+        )
+    introduced = shown.introduced(labels, len(classes))
+    never = [one for one, epoch in zip(classes, introduced, strict=True) if epoch is None]
+    if never and schedule is not None:
+        print(
+            f"models.{name}: {', '.join(never)} never shown in {settings.epochs} epochs; "
+            "raise epochs, or lower schedule.class_epochs",
+            file=sys.stderr,
+        )
+    return shown
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ WRONG_VALUES = [
     ("models.gradual.init", GONE, "models.gradual.init: missing; it must be given"),
     ("models.gradual.regime", GONE, "models.gradual.regime: missing; known: "),
     ("models.probe.optimiser.rate", GONE, "models.probe.optimiser.rate: missing; it must be given"),
-    ("models.supervised.views", {}, "models.supervised.views.min_area: missing; it must be given (and 3 more)"),
+    ("models.supervised.views", {}, "models.supervised.views.min_area: missing; it must be given (and 4 more)"),
     # of another type
     ("schedule", 3, "schedule=3: must be a block of parameters"),
     ("models.gradual", None, "models.gradual=null: must be a block of parameters"),

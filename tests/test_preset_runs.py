@@ -1,5 +1,6 @@
 """Every preset, run through all its stages: what is named in it works. Cut for this: the data (ten classes of a dozen
-noisy pictures), one seed, one epoch of one step, eight images a batch; pretrained weights are random ones."""
+noisy pictures), one seed, two epochs of one step, eight images a batch, and whatever would wait for later epochs; the
+pretrained weights are random ones."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from safetensors.torch import save_file
 from stages import preset
 from tests import blocks
 
-CUT = {"epochs": 1, "steps": 1, "batch_size": 8}
+CUT = {"epochs": 2, "steps": 1, "batch_size": 8, "splits": 2, "rounds": 2}
+CUT |= {"warm_epochs": 1, "freeze_epochs": 1, "queue_epoch": 1, "refit_every": 1}
 STAGES = ("download", "split", "pretrain", "extract", "select", "train", "evaluate", "compare")
 SECTIONS = {"pretrain": "pretrain", "extract": "extractors", "select": "strategies", "train": "models"}
 SECTIONS["evaluate"] = "models"
@@ -46,9 +48,8 @@ def cut(raw: dict[str, Any], source: Path) -> dict[str, Any]:
     for section in ("pretrain", "models"):
         for block in raw[section].values():
             block |= {key: value for key, value in CUT.items() if key in block}
-            # two rounds need two epochs
-            if "rounds" in block:
-                block |= {"epochs": 2, "rounds": 2}
+            if block.get("pruning"):
+                block["pruning"] = {"share": 0.5, "start": 0, "end": 1}
     return raw
 
 

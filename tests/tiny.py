@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from stages import encoders, tenants
+from stages.encoders._chain import Chain
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit, seed_all
 from stages.training.method import Method
@@ -50,16 +52,27 @@ def world_of(chosen: Any) -> World:
     """What a model's block is told of the tiny world: 15 labels, at once or by the schedule."""
     bought = np.random.default_rng(1).permutation(60)[:15]
     if chosen.told_by(schedule()) is None:
-        return fixed(LABELS, bought, CLASSES, chosen.epochs)
+        return fixed(LABELS, bought, chosen.classes or CLASSES, chosen.epochs)
     plan = schedule(start_classes=1, class_epochs=3)
     return gradual(LABELS, bought, np.arange(CLASSES), plan, epochs=chosen.epochs, seed=0)
 
 
-def make(section: str, tenant: str, seed: int = 0, **changes: Any) -> tuple[Method, World]:
+def with_batch_norm() -> encoders.Encoder:
+    """A net with batch norm, which conv4 has not, and no larger than it must be."""
+    body = Chain(
+        8,
+        stem=nn.Sequential(nn.Conv2d(3, 8, 5, stride=4), nn.BatchNorm2d(8), nn.ReLU()),
+        last=nn.Sequential(nn.Conv2d(8, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU()),
+        pool=nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+    )
+    return encoders.Encoder("with_batch_norm", 32, [0.5] * 3, [0.25] * 3, body)
+
+
+def make(section: str, tenant: str, seed: int = 0, *, batch_norm: bool = False, **changes: Any) -> tuple[Method, World]:
     """A method or regime at its start, and its world."""
     chosen = small(section, tenant, **changes)
     seed_all(seed, 0)
-    encoder = encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3)
+    encoder = with_batch_norm() if batch_norm else encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3)
     if section == "pretrain":
         method: Method = tenants.load("pretraining", tenant).build(encoder, chosen, 60)
         return method, everything(60, chosen.epochs)
@@ -68,11 +81,18 @@ def make(section: str, tenant: str, seed: int = 0, **changes: Any) -> tuple[Meth
 
 
 def train(
-    section: str, tenant: str, checkpoint: Path, *, labels: np.ndarray = LABELS, seed: int = 0, **changes: Any
+    section: str,
+    tenant: str,
+    checkpoint: Path,
+    *,
+    labels: np.ndarray = LABELS,
+    images: np.ndarray | None = None,
+    seed: int = 0,
+    **changes: Any,
 ) -> tuple[Method, list[Row]]:
-    """Trains a tenant in the tiny world; `labels` is what the world tells."""
+    """Trains a tenant in the tiny world; `labels` is what the world tells, `images` what it shows."""
     method, world = make(section, tenant, seed, **changes)
-    images = Images(pictures(), np.arange(60), CPU)
+    shown = Images(pictures() if images is None else images, np.arange(60), CPU)
     hardware = Hardware(CPU, half=False, compile=False)
-    history = fit(method, images, Told(labels, world), world, seed=seed, hardware=hardware, resume=checkpoint)
+    history = fit(method, shown, Told(labels, world), world, seed=seed, hardware=hardware, resume=checkpoint)
     return method, history

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.figures.style import MODELS, percent, picture, styles
+from stages.figures.style import MODELS, percent, picture
 
 if TYPE_CHECKING:
     import pandas
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 def bars(
     values: pandas.DataFrame,
-    names: Sequence[str],
     path: Path,
     *,
     label: str,
@@ -25,16 +23,15 @@ def bars(
 ) -> None:
     """Horizontal bars, the best above, each with its value; error bars are one standard deviation over seeds.
 
-    values: columns name, mean, std, n (rows without a mean are left out). names: all of them, in the order of the
-    parameters, which fixes the colours. share: the values are shares, shown as percent.
+    values: columns name, mean, std, n (rows without a mean are left out). share: the values are shares, shown as
+    percent.
     """
-    looks = styles(names)
     rows = values.dropna(subset=["mean"]).sort_values("mean", ascending=False, kind="stable")
     with picture(path, 6.2, 0.9 + 0.3 * max(len(rows), 2)) as figure:
         axis = figure.add_subplot()
         for place, row in enumerate(rows.to_dict("records")):
             spread = row["std"] if row["n"] > 1 else None
-            _bar(axis, place, row["mean"], spread, looks[row["name"]].colour, share, height=0.68)
+            _bar(axis, place, row["mean"], spread, MODELS[0], share, height=0.68)
         axis.set_yticks(range(len(rows)), rows["name"])
         _finish(axis, label, share)
 

@@ -80,15 +80,6 @@ class Autoencoder(Method):
         self.encoder = encoder
         self.decoder = Decoder(encoder.dim, encoder.size, settings.width)
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"model": list(self.parameters())}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
-
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         views = self.settings.views
         clean = plain(batch.images) if views is None else augment(batch.images, views)

@@ -61,16 +61,6 @@ class BYOL(Method):
         self.predictor: nn.Module = perceptron([width, settings.prediction, width], batch_norm=True)
         self.target_encoder, self.target_projector = twin(self.encoder), twin(self.projector)
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        parts = (self.encoder, self.projector, self.predictor)
-        return {"encoder": [parameter for part in parts for parameter in part.parameters()]}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"encoder": self.settings.optimiser.at(epoch, self.settings.epochs)}
-
     def watched(self) -> nn.Module:
         return nn.Sequential(self.encoder, self.projector)
 

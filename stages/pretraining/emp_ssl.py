@@ -57,15 +57,6 @@ class EmpSSL(Method):
         self.encoder = encoder
         self.projection = perceptron([encoder.dim, *settings.projection], batch_norm=True)
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"encoder": list(self.parameters())}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"encoder": self.settings.optimiser.at(epoch, self.settings.epochs)}
-
     def watched(self) -> nn.Module:
         return nn.Sequential(self.encoder, self.projection)
 

@@ -5,7 +5,7 @@ With the regime probe it is what most people with few labels would take today, w
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -25,6 +25,9 @@ class Settings(hub.Choice):
     def _null(cls, weights: str | None) -> str | None:
         if weights == "none":
             raise ValueError("must be null, for those of the hub, or a file below data/")
+        path = PurePath(weights or ".")
+        if path.is_absolute() or ".." in path.parts or path.parts[:1] == ("data",):
+            raise ValueError("must be a file below data/, named from there, such as weights/mine.safetensors")
         return weights
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -45,6 +45,12 @@ class Settings(Training):
     refit_every: int = Field(ge=1)
     warm_epochs: int = Field(ge=0)
 
+    @model_validator(mode="after")
+    def _aggregates(self) -> Settings:
+        if self.warm_epochs >= self.epochs:
+            raise ValueError(f"warm_epochs {self.warm_epochs} must be below epochs {self.epochs}")
+        return self
+
 
 class LocalAggregation(Method):
     """An image is always in its own B: by dot product alone it may be missing there, B without a member of C, and the
@@ -59,15 +65,6 @@ class LocalAggregation(Method):
         self.projection = perceptron([encoder.dim, *settings.projection])
         self.bank = Bank(images, settings.projection[-1])
         self.register_buffer("clusters", torch.full((settings.clusterings, images), -1, dtype=torch.int32))
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"encoder": list(self.parameters())}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"encoder": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
     def begin_epoch(self, epoch: Epoch, images: Any) -> None:
         since = epoch.number - self.settings.warm_epochs

@@ -103,15 +103,6 @@ class MoCo(Method):
         # a longer one would hold older keys of every image, as its negatives
         self.queue = Queue(min(settings.queue, images), settings.projection[-1])
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"encoder": [*self.encoder.parameters(), *self.projection.parameters()]}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"encoder": self.settings.optimiser.at(epoch, self.settings.epochs)}
-
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Fills the queue with keys before the first epoch. The released code begins with random vectors (the paper
         does not say), which no key resembles: its loss begins low, and rises until they are gone."""

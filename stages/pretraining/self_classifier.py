@@ -49,15 +49,6 @@ class SelfClassifier(Method):
         width = settings.projection[-1]
         self.heads = nn.ParameterList([torch.randn(classes, width) for classes in settings.heads])
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"model": list(self.parameters())}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
-
     def watched(self) -> nn.Module:
         return nn.Sequential(self.encoder, self.projection)
 

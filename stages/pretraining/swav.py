@@ -61,6 +61,12 @@ class Settings(Training):
     queue_epoch: int = Field(ge=0)
     pairs: Pairs
 
+    @model_validator(mode="after")
+    def _learns(self) -> Settings:
+        if self.freeze_epochs > self.epochs:
+            raise ValueError(f"freeze_epochs {self.freeze_epochs} must not be above epochs {self.epochs}")
+        return self
+
 
 class SwAV(Method):
     """The queue is filled from the first step on, and used as far as it is filled; the released code begins to fill it
@@ -81,15 +87,6 @@ class SwAV(Method):
         self.register_buffer("queued", torch.zeros((), dtype=torch.int64))
         self._epoch = 0
         self._queued = 0
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"model": list(self.parameters())}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
     def begin_epoch(self, epoch: Epoch, images: Any) -> None:
         self._epoch = epoch.number

@@ -37,8 +37,10 @@ class PlasticBlock(Block):
 
     @model_validator(mode="after")
     def _matched(self) -> PlasticBlock:
-        if (self.growth == "reinitialise") != (self.unsure is not None):
-            raise ValueError(f"unsure must be a number with growth=reinitialise, and null with growth={self.growth}")
+        if self.growth == "reinitialise" and self.unsure is None:
+            raise ValueError("growth=reinitialise needs a number for unsure")
+        if self.growth != "reinitialise" and self.unsure is not None:
+            raise ValueError(f"unsure must be null with growth={self.growth}")
         return self
 
 

@@ -5,6 +5,9 @@ Each is a function of the labelled encodings [n, d], their labels int64 [n], the
 needs besides, and gives a loss in the precision of the encodings; n and m must be at least 1. Encodings are what the
 encoder gives, not normalised. Softmax over products of large vectors needs float32, so autocast must be off. The
 system's text is all there is to go by; where it is silent, the docstring says what was chosen.
+
+`idle` is a sixth, the control: its loss is 0. Under Adam one more step moves the encoder along its moments all the
+same, nearly as far as a step with a loss, and that has to be told from what the loss does.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Sandbox = Literal[
-    "soft_lookup", "reclassify", "reclassify_weighted", "meta_reclassify", "meta_distance", "meta_distance_code"
+    "idle", "soft_lookup", "reclassify", "reclassify_weighted", "meta_reclassify", "meta_distance", "meta_distance_code"
 ]
 # those that classify what they made with a second probe
 PROBED: tuple[Sandbox, ...] = ("soft_lookup", "meta_reclassify")
@@ -81,6 +84,8 @@ def loss(
     name: Sandbox, known: Tensor, labels: Tensor, unknown: Tensor, classes: int, probe: nn.Module | None
 ) -> Tensor:
     """The losses of the updates of that name, one after the other: [classes] for `reclassify`, else [1]."""
+    if name == "idle":
+        return (known.sum() * 0)[None]
     if name == "reclassify":
         return reclassify(known, labels, unknown, classes)
     if name == "reclassify_weighted":

@@ -52,9 +52,6 @@ class Finetune(Classifier):
     def groups(self) -> dict[str, list[nn.Parameter]]:
         return {"encoder": list(self.encoder.parameters()), "head": list(self.head.parameters())}
 
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
     def rates(self, epoch: float) -> dict[str, float]:
         rate = self.settings.optimiser.at(epoch, self.settings.epochs)
         return {"encoder": rate * self.settings.encoder_scale, "head": rate}

@@ -15,7 +15,7 @@ from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
 from stages.training.augmentation import Views, augment
 from stages.training.average import follow, twin
-from stages.training.method import Batch, Epoch, shuffled
+from stages.training.method import Batch, Epoch, mixed
 from stages.training.optimiser import Optimiser
 from stages.training.randaugment import RandAugment, randaugment
 from stages.training.schedule import Schedule
@@ -71,24 +71,12 @@ class FixMatch(Classifier):
     def kept(self) -> tuple[Encoder, nn.Linear]:
         return cast(Encoder, self.average_encoder), cast(nn.Linear, self.average_head)
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"model": [*self.encoder.parameters(), *self.head.parameters()]}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
-
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         """Each batch holds its labelled images first, then those taken as unlabelled."""
         told, others = self.settings.batch_size, self.settings.batch_size * self.settings.mu
         self._shown = len(epoch.shown)
         steps = self.settings.steps or -(-self._shown // others)
-        known = shuffled(_at_least(epoch.labelled(), told), told, steps)
-        unknown = shuffled(_at_least(epoch.shown, others), others, steps)
-        for one, other in zip(known, unknown, strict=True):
-            yield torch.cat([one, other])
+        yield from mixed(epoch.labelled(), told, epoch.shown, others, steps)
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         count = self.settings.batch_size
@@ -148,18 +136,15 @@ def remembered(guessed: Tensor, indices: Tensor, guess: Tensor, sure: Tensor) ->
     return torch.where(new >= 0, new, guessed)
 
 
-def _at_least(indices: Tensor, count: int) -> Tensor:
-    """`indices`, over and over if they are fewer than `count`."""
-    return indices.repeat(-(-count // len(indices)))
-
-
 def _whole(views: Tensor) -> Tensor:
     """float [N, 3, S, S] in [0, 1] to uint8 [N, S, S, 3]."""
     return (views * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def cost(settings: Settings) -> float:
-    return 3 * (1 + 2 * settings.mu)
+    each = 3 * (1 + 2 * settings.mu)
+    # with `steps: null` an epoch shows each image once, and has a labelled one for every `mu` of them
+    return each if settings.steps else each / settings.mu
 
 
 def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> FixMatch:

@@ -17,7 +17,7 @@ from stages.regimes._plastic import Plastic, PlasticBlock
 from stages.training.augmentation import Views, augment
 from stages.training.contrast import Loss, contrast
 from stages.training.heads import perceptron
-from stages.training.method import Batch, Epoch, shuffled
+from stages.training.method import Batch, Epoch, mixed, shuffled
 from stages.training.optimiser import Rule
 from stages.training.schedule import Schedule
 
@@ -73,9 +73,6 @@ class Gradual(Plastic):
             groups["second_probe"] = list(self.second_probe.parameters())
         return groups
 
-    def rule(self) -> Rule:
-        return self.settings.optimiser
-
     def rates(self, epoch: float) -> dict[str, float]:
         rates = {"encoder": self.schedule.encoder_rate.at(int(epoch)), "probe": self.schedule.probe_rate.at(int(epoch))}
         return rates if self.second_probe is None else rates | {"second_probe": rates["probe"]}
@@ -89,13 +86,10 @@ class Gradual(Plastic):
         if not len(unlabelled):
             share = size
         self._labelled_in_batch = min(share, len(labelled))
-        known = shuffled(labelled, self._labelled_in_batch, steps)
         if self._labelled_in_batch == size:
-            yield from known
-            return
-        unknown = shuffled(unlabelled, size - self._labelled_in_batch, steps)
-        for one, other in zip(known, unknown, strict=True):
-            yield torch.cat([one, other])
+            yield from shuffled(labelled, size, steps)
+        else:
+            yield from mixed(labelled, self._labelled_in_batch, unlabelled, size - self._labelled_in_batch, steps)
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         first, second = (

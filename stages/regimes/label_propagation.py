@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import Field
-from torch import Tensor, nn
+from pydantic import Field, model_validator
+from torch import Tensor
 from torch.nn import functional
 
 from stages.encoders import Encoder
@@ -17,7 +17,7 @@ from stages.training.aggregation import aggregation, discrimination
 from stages.training.augmentation import Views, augment
 from stages.training.bank import BLOCK, Bank, firsts
 from stages.training.heads import perceptron
-from stages.training.method import Batch, Epoch, shuffled
+from stages.training.method import Batch, Epoch, mixed, shuffled
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
 
@@ -48,6 +48,12 @@ class Settings(Block):
     propagate: bool
     warm_epochs: int = Field(ge=1)
 
+    @model_validator(mode="after")
+    def _propagates(self) -> Settings:
+        if self.warm_epochs >= self.epochs:
+            raise ValueError(f"warm_epochs {self.warm_epochs} must be below epochs {self.epochs}")
+        return self
+
 
 class LabelPropagation(Classifier):
     """The loss is confidence * (cross-entropy + aggregation), the mean over the batch; a label told has confidence 1.
@@ -66,15 +72,6 @@ class LabelPropagation(Classifier):
         self.bank = Bank(images, settings.projection[-1])
         self.register_buffer("guessed", torch.full((images,), -1))
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"model": list(self.parameters())}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
-
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         """Batches with labelled images first, the same number of them throughout; each kind in an order of its own."""
         labelled, unlabelled = epoch.labelled(), epoch.unlabelled()
@@ -84,21 +81,22 @@ class LabelPropagation(Classifier):
             yield from shuffled(epoch.shown, size, self.settings.steps)
             return
         steps = self.settings.steps or -(-len(unlabelled) // (size - count))
-        parts = (shuffled(labelled, count, steps), shuffled(unlabelled, size - count, steps))
-        for known, unknown in zip(*parts, strict=True):
-            yield torch.cat([known, unknown])
+        yield from mixed(labelled, count, unlabelled, min(size - count, len(unlabelled)), steps)
 
     def begin_epoch(self, epoch: Epoch, images: Any) -> None:
         """Measures the density about the labelled images, and names all others from the bank."""
-        self._shown, self._labels, self._labelled = epoch.shown, epoch.labels, epoch.labelled()
+        self._shown, self._labels = epoch.shown, epoch.labels
+        # an image shown for the first time has a random vector still, and no say
+        self._labelled = epoch.labelled()[self.bank.seen[epoch.labelled()]]
         # with no label told, none can be passed on
         self._warm = epoch.number < self.settings.warm_epochs or not len(self._labelled)
-        if self._warm or not self.settings.propagate or not len(epoch.unlabelled()):
+        unknown = epoch.unlabelled()
+        self._propagates = not self._warm and self.settings.propagate and len(unknown) > 0
+        if not self._propagates:
             return
         known, count = self.bank.vectors[self._labelled], self.settings.density_neighbours
         similarity, _ = self.bank.nearest(known, self._labelled, self._shown, count, with_own=False)
         self._log_density = log_density(similarity, self.settings.temperature)
-        unknown = epoch.unlabelled()
         self.guessed[unknown], _ = self._propagate(self.bank.vectors[unknown])
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
@@ -132,7 +130,7 @@ class LabelPropagation(Classifier):
     def _names(self, vectors: Tensor, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Label int64 [M] and confidence [M] of each image of a batch: the label told at 1, or the guess."""
         told = labels >= 0
-        if self.settings.propagate and len(self._labelled) < len(self._shown):
+        if self._propagates:
             guessed, confidence = self._propagate(vectors)
         else:
             confidence, guessed = logits.softmax(1).max(1)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from stages.encoders import Encoder
@@ -44,15 +44,6 @@ class Probe(Classifier):
         super().train(mode)
         self.encoder.eval()
         return self
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"head": list(self.head.parameters())}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"head": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Computes the features of the images told; told more since, of these anew."""

@@ -91,12 +91,6 @@ class PseudoLabel(Classifier):
         self.register_buffer("pseudo", torch.full((images,), -1))
         self.first = nn.ModuleList([twin(encoder), twin(self.head)] if settings.restart else [])
 
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"model": [*self.encoder.parameters(), *self.head.parameters()]}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
     def rates(self, epoch: float) -> dict[str, float]:
         now = self.settings.round_at(int(epoch))
         return {"model": self.settings.optimiser.at(epoch - now.start, now.epochs)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from stages.encoders import Encoder
@@ -27,15 +27,6 @@ class Settings(PlasticBlock):
 
 class Supervised(Plastic):
     settings: Settings
-
-    def groups(self) -> dict[str, list[nn.Parameter]]:
-        return {"model": list(self.parameters())}
-
-    def rule(self) -> Optimiser:
-        return self.settings.optimiser
-
-    def rates(self, epoch: float) -> dict[str, float]:
-        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         logits = self.logits(self.encoder(view(batch.images, self.settings.views)))

@@ -12,12 +12,14 @@ class Views(BaseModel, extra="forbid", frozen=True):
     """System A's augmentation. With z = 1 - sqrt(min_area), each axis by itself is shifted by up to z / 2 of the image
     and zoomed in by up to z; then each pixel's colour is multiplied by a 3 x 3 matrix drawn for its image: a brightness
     scale in 1 +- brightness, times the identity, plus a jitter in +- jitter for each entry; clipped to [0, 1].
-    What a shift brings in from outside is the image reflected. `flip`: left and right swapped in half of the views."""
+    What a shift brings in from outside is the image reflected. `flip`: left and right swapped in half of the views.
+    `zoom`: false for shifts without any, as in FixMatch."""
 
     min_area: float = Field(gt=0, le=1)
     brightness: float = Field(ge=0, le=1)
     jitter: float = Field(ge=0, le=1)
     flip: bool
+    zoom: bool
 
 
 def augment(
@@ -39,7 +41,8 @@ def augment(
     z = 1 - views.min_area**0.5
     shift = (torch.rand(n, 2, device=device) - 0.5) * z
     widest = max_area**0.5
-    zoom = widest - torch.rand(n, 2, device=device) * (widest - views.min_area**0.5)
+    least = views.min_area**0.5 if views.zoom else widest
+    zoom = widest - torch.rand(n, 2, device=device) * (widest - least)
     if views.flip:
         zoom[:, 1] *= torch.where(torch.rand(n, device=device) < 0.5, -1.0, 1.0)
     scale = 1 + (torch.rand(n, 1, 1, device=device) * 2 - 1) * views.brightness

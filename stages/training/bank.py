@@ -10,16 +10,19 @@ BLOCK = 2**24  # entries of one block of similarities
 
 
 class Bank(nn.Module):
-    """`vectors` [N, d], a buffer of unit vectors, random at first, as in Zhuang et al. 2019.
+    """`vectors` [N, d], a buffer of unit vectors, random at first, as in Zhuang et al. 2019; `seen`: bool [N], those
+    that no longer are.
 
     `rows` and `own` below are indices of the pool, int64; similarities are dot products.
     """
 
     vectors: Tensor
+    seen: Tensor
 
     def __init__(self, images: int, dim: int) -> None:
         super().__init__()
         self.register_buffer("vectors", functional.normalize(torch.randn(images, dim), dim=1))
+        self.register_buffer("seen", torch.zeros(images, dtype=torch.bool))
 
     @torch.no_grad()
     def update(self, indices: Tensor, new: Tensor, momentum: float) -> None:
@@ -27,6 +30,7 @@ class Bank(nn.Module):
         a batch twice, the first counts."""
         mixed = torch.lerp(new[firsts(indices)].to(self.vectors.dtype), self.vectors[indices], momentum)
         self.vectors[indices] = functional.normalize(mixed, dim=1)
+        self.seen[indices] = True
 
     @torch.no_grad()
     def nearest(

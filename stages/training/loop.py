@@ -72,7 +72,8 @@ def fit(
     warned, visits = False, 0
     for number in range(len(history), epochs):
         seed_all(seed, number + 1)
-        epoch = Epoch(number, _tensor(world.shown(number), device), _tensor(told.at(number), device))
+        labels = told.at(number)
+        epoch = Epoch(number, _tensor(world.shown(number), device), _tensor(labels, device))
         losses, visited = _train(method, rule, images, epoch, hardware, title)
         row: Row = {"epoch": number + 1} | losses
         visits += visited
@@ -83,9 +84,11 @@ def fit(
         }
         if any(parameter.requires_grad for parameter in method.encoder.parameters()):
             row["spread"] = spread(measure.some(method.watched(), images, epoch.shown, hardware.half))
-            if row["spread"] < COLLAPSED and not warned:
+            # a model told of a single class is right to see but one
+            if row["spread"] < COLLAPSED and not warned and len(np.unique(labels[labels >= 0])) != 1:
                 warned = True
-                print(f"{title}: collapse: embedding spread {row['spread']:.4f} in epoch {number + 1}", file=sys.stderr)
+                where = f"{title}: collapse: embedding spread {row['spread']:.4f} in epoch {number + 1}"
+                print(f"{where}; lower the learning rate, or raise the batch size", file=sys.stderr)
         if validate is not None:
             row |= validate(method)
         history.append(row)

@@ -10,6 +10,8 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
+from stages.training.optimiser import Rule
+
 
 class Training(BaseModel, extra="forbid", frozen=True):
     """What every trained block of params.yaml says. `classes`: the world shows the first k classes only (null: all);
@@ -56,20 +58,22 @@ class Method(nn.Module):
     Randomness comes from torch's default generators, which the loop seeds anew at each epoch.
     """
 
-    settings: Training
+    settings: Any
     encoder: nn.Module
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        """Named parameter groups, each with its own learning rate."""
-        raise NotImplementedError
+        """Named parameter groups, each with its own learning rate. By default one, "model", of all that have a
+        gradient, which twins have not."""
+        return {"model": [parameter for parameter in self.parameters() if parameter.requires_grad]}
 
-    def rule(self) -> Any:
-        """The optimiser's rule (training.optimiser.Rule)."""
-        raise NotImplementedError
+    def rule(self) -> Rule:
+        """The optimiser's rule. By default `optimiser` of the settings."""
+        rule: Rule = self.settings.optimiser
+        return rule
 
     def rates(self, epoch: float) -> dict[str, float]:
-        """The learning rate of each group at a fractional epoch."""
-        raise NotImplementedError
+        """The learning rate of each group at a fractional epoch. By default the one of the settings' `optimiser`."""
+        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         """The batches of an epoch, as indices of the pool, int64 [B]. By default: the images shown, shuffled."""
@@ -94,6 +98,19 @@ class Method(nn.Module):
     def forgets(self, epoch: int) -> bool:
         """Whether the optimiser begins anew at an epoch (from 0), as after weights were drawn anew."""
         return False
+
+
+def mixed(known: Tensor, count: int, others: Tensor, other_count: int, steps: int) -> Iterator[Tensor]:
+    """As many batches, each of `count` of the images `known` first, then of `other_count` of the `others`; each kind in
+    orders of its own, and over again where a batch takes more than there are."""
+    first = shuffled(_at_least(known, count), count, steps)
+    for one, other in zip(first, shuffled(_at_least(others, other_count), other_count, steps), strict=True):
+        yield torch.cat([one, other])
+
+
+def _at_least(indices: Tensor, count: int) -> Tensor:
+    """`indices`, over and over if they are fewer than `count`."""
+    return indices.repeat(-(-count // len(indices)))
 
 
 def shuffled(indices: Tensor, batch_size: int, steps: int | None) -> Iterator[Tensor]:

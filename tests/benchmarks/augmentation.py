@@ -17,7 +17,7 @@ from stages.training.randaugment import RandAugment, randaugment
 from tests.benchmarks.loop import automatic, data, epoch_of_ours, model
 from tests.benchmarks.rows import Row, alternating, ratios
 
-VIEWS = Views(min_area=0.25, brightness=0.6, jitter=0.2, flip=True)
+VIEWS = Views(min_area=0.25, brightness=0.6, jitter=0.2, flip=True, zoom=True)
 MOST_OF_A_STEP = 0.15
 STRONG = RandAugment(operations=2, probability=1, cutout=0)
 LEAST_TO_TORCHVISION = 15

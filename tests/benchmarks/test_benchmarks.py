@@ -52,7 +52,7 @@ def test_augmentation() -> None:
 
 
 def test_torchvision_makes_the_same_views() -> None:
-    still = Views(min_area=1, brightness=0, jitter=0, flip=False)
+    still = Views(min_area=1, brightness=0, jitter=0, flip=False, zoom=True)
     image = torch.arange(3 * 8 * 8, dtype=torch.uint8).view(3, 8, 8)
     torch.testing.assert_close(augmentation.by_torchvision(image, still), plain(image.permute(1, 2, 0)[None])[0])
 
@@ -64,7 +64,7 @@ def test_torchvision_crops_and_reflects_as_ours_does(monkeypatch: pytest.MonkeyP
     draws = iter([torch.tensor([0.0, 0.5]), torch.tensor([0.0, 1.0]), one, one, torch.zeros(3, 3)])
     monkeypatch.setattr(torch, "rand", lambda *shape: next(draws))
     image = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8, generator=torch.manual_seed(0))
-    found = augmentation.by_torchvision(image, Views(min_area=0.25, brightness=0, jitter=0, flip=True))
+    found = augmentation.by_torchvision(image, Views(min_area=0.25, brightness=0, jitter=0, flip=True, zoom=True))
     zoom, shift = torch.tensor([[1.0, 0.5]]), torch.tensor([[-0.25, 0.0]])
     ours = resample(image.permute(1, 2, 0)[None], zoom, shift, torch.eye(3)[None], torch.float32)[0]
     # torchvision rounds to whole grey levels, and ends a box at its edge where ours looks one pixel further

@@ -56,7 +56,7 @@ def views_a_second(name: str, hardware: Hardware, *, count: int, batch: int, epo
                 "decay": "cosine",
                 "warmup": 1,
             },
-            "views": {"min_area": 0.25, "brightness": 0.6, "jitter": 0.2, "flip": True},
+            "views": {"min_area": 0.25, "brightness": 0.6, "jitter": 0.2, "flip": True, "zoom": True},
             "loss": "nt_xent",
             "temperature": 0.2,
             "projection": [512, 128],

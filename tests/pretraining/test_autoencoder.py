@@ -90,7 +90,9 @@ def test_what_is_dropped_bears_no_noise() -> None:
     assert (given == GREY).all(1).float().mean().item() == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.parametrize("views", [None, {"min_area": 0.5, "brightness": 0.2, "jitter": 0.1, "flip": True}])
+@pytest.mark.parametrize(
+    "views", [None, {"min_area": 0.5, "brightness": 0.2, "jitter": 0.1, "flip": True, "zoom": True}]
+)
 def test_the_corrupted_image_goes_in_and_the_clean_one_is_asked_back(
     views: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

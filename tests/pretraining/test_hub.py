@@ -269,6 +269,6 @@ def test_features_computed_once_cost_one_pass() -> None:
 
     block = small("models", "probe", views=None, epochs=50)
     assert block.epochs * cost(block) == 1
-    views = {"min_area": 0.75, "brightness": 0.3, "jitter": 0.1, "flip": True}
+    views = {"min_area": 0.75, "brightness": 0.3, "jitter": 0.1, "flip": True, "zoom": True}
     assert cost(small("models", "probe", views=views)) == 1
     assert cost(small("models", "probe", follows="schedule")) == 1

@@ -227,7 +227,7 @@ def test_small_crops_are_of_a_size_that_the_encoder_takes() -> None:
 
 
 def test_a_small_crop_of_half_the_size_is_the_mean_of_two_by_two() -> None:
-    still = Views(min_area=1, brightness=0, jitter=0, flip=False)
+    still = Views(min_area=1, brightness=0, jitter=0, flip=False, zoom=True)
     halved = augment(batch(3).images, still, size=16)
     assert halved.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(halved, functional.avg_pool2d(plain(batch(3).images), 2), atol=1e-5, rtol=0)
@@ -236,7 +236,7 @@ def test_a_small_crop_of_half_the_size_is_the_mean_of_two_by_two() -> None:
 def test_small_crops_keep_between_the_least_and_the_largest_area() -> None:
     """Columns of a ramp, seen through a window of that side, differ by the side."""
     ramp = torch.arange(32, dtype=torch.uint8).mul(8)[None, None, :, None].expand(300, 32, 32, 3)
-    narrow = Views(min_area=0.09, brightness=0, jitter=0, flip=False)
+    narrow = Views(min_area=0.09, brightness=0, jitter=0, flip=False, zoom=True)
     torch.manual_seed(0)
     views = augment(ramp, narrow, max_area=0.25)[:, 0, 16] * 255 / 8
     step = views.diff(dim=1).abs().median(1).values

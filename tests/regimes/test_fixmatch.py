@@ -21,7 +21,7 @@ from tests.blocks import settings
 from tests.digits import accuracies
 from tests.tiny import CPU, LABELS, make, pictures, small, train
 
-STILL = {"min_area": 1, "brightness": 0, "jitter": 0, "flip": False}
+STILL = {"min_area": 1, "brightness": 0, "jitter": 0, "flip": False, "zoom": True}
 UNCHANGED = {"operations": 0, "probability": 1, "cutout": 0}
 FLEXIBLE = {"thresholds": "flexible", "warm_up": True}
 
@@ -296,6 +296,6 @@ def test_it_beats_the_probe_on_random_features(options: dict[str, Any], tmp_path
     """On the digits, with 5 labels a class, in 60 steps."""
     adam = {"name": "adam", "rate": 0.002, "momentum": 0.9, "weight_decay": 0, "decay": "cosine", "warmup": 0}
     short = {"epochs": 4, "steps": 15, "batch_size": 16, "mu": 2, "optimiser": adam, "ema": 0.9}
-    views = {"min_area": 0.75, "brightness": 0.2, "jitter": 0, "flip": False}
+    views = {"min_area": 0.75, "brightness": 0.2, "jitter": 0, "flip": False, "zoom": True}
     random, trained = accuracies("models", "fixmatch", tmp_path / "a", **short, views=views, **options)
     assert trained > random

@@ -17,7 +17,9 @@ def start(tenant: str, **changes: object) -> dict[str, torch.Tensor]:
     return {key: value.clone() for key, value in make("models", tenant, **changes)[0].encoder.state_dict().items()}
 
 
-@pytest.mark.parametrize("views", [None, {"min_area": 0.75, "brightness": 0.3, "jitter": 0.1, "flip": True}])
+@pytest.mark.parametrize(
+    "views", [None, {"min_area": 0.75, "brightness": 0.3, "jitter": 0.1, "flip": True, "zoom": True}]
+)
 def test_a_probe_never_moves_the_encoder(views: dict | None, tmp_path: Path) -> None:
     before = start("probe", views=views)
     method, history = train("models", "probe", tmp_path / "a", views=views, epochs=10)
@@ -26,7 +28,7 @@ def test_a_probe_never_moves_the_encoder(views: dict | None, tmp_path: Path) -> 
 
 
 def test_features_computed_once_are_those_computed_each_time(tmp_path: Path) -> None:
-    still = {"min_area": 1, "brightness": 0, "jitter": 0, "flip": False}
+    still = {"min_area": 1, "brightness": 0, "jitter": 0, "flip": False, "zoom": True}
     once, _ = train("models", "probe", tmp_path / "a", views=None)
     each, _ = train("models", "probe", tmp_path / "b", views=still)
     torch.testing.assert_close(once.head.weight, each.head.weight, rtol=1e-3, atol=1e-4)

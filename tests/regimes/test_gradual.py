@@ -11,7 +11,7 @@ from stages.training.method import Batch, Epoch
 from tests.blocks import schedule
 from tests.tiny import CPU, LABELS, make, pictures, small, train
 
-STILL = Views(min_area=1, brightness=0, jitter=0, flip=False).model_dump()
+STILL = Views(min_area=1, brightness=0, jitter=0, flip=False, zoom=True).model_dump()
 
 
 def epoch(labelled: int, shown: int = 60) -> Epoch:

@@ -140,7 +140,7 @@ def test_the_text_draws_together_and_the_code_pushes_apart(name: sandbox.Sandbox
 def test_a_gradient_reaches_both_kinds_of_encodings_and_the_probe(name: sandbox.Sandbox) -> None:
     known, labels, unknown, probe = encodings()
     sandbox.loss(name, known, labels, unknown, CLASSES, probe).sum().backward()
-    for encoding in (known, unknown):
+    for encoding in (known, unknown) if name != "idle" else ():
         assert encoding.grad is not None and encoding.grad.isfinite().all() and encoding.grad.any(1).all()
     assert (probe.weight.grad is not None) == (name in sandbox.PROBED)
 

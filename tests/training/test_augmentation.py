@@ -5,8 +5,8 @@ import torch
 
 from stages.training.augmentation import Views, augment, plain, resample
 
-STRONG = Views(min_area=0.25, brightness=0.6, jitter=0.2, flip=True)
-STILL = Views(min_area=1, brightness=0, jitter=0, flip=False)
+STRONG = Views(min_area=0.25, brightness=0.6, jitter=0.2, flip=True, zoom=True)
+STILL = Views(min_area=1, brightness=0, jitter=0, flip=False, zoom=True)
 
 
 def some(n: int = 6, size: int = 8) -> torch.Tensor:
@@ -85,3 +85,14 @@ def test_the_crop_keeps_at_least_the_least_area() -> None:
     step = (views[:, 0, 16, 17:20] - views[:, 0, 16, 16:19]).abs()
     step = step[(views[:, 0, 16, 16:20] > 2).all(1) & (views[:, 0, 16, 16:20] < 29).all(1)]
     assert step.min() > 0.5 - 1e-3 and step.max() < 1 + 1e-3 and step.max() - step.min() > 0.3
+
+
+def test_without_zoom_an_image_is_shifted_and_keeps_its_size() -> None:
+    torch.manual_seed(0)
+    ramp = torch.arange(32, dtype=torch.uint8).mul(8)[None, None, :, None].expand(40, 32, 32, 3).contiguous()
+    views = augment(ramp, Views(min_area=0.5625, brightness=0, jitter=0, flip=False, zoom=False)) * 255 / 8
+    # where the edge is not reflected, one step a pixel
+    steps = views[:, 0, 16, 8:25] - views[:, 0, 16, 7:24]
+    torch.testing.assert_close(steps, torch.ones_like(steps), atol=1e-3, rtol=0)
+    shifts = views[:, 0, 16, 16] - 16
+    assert -4.01 <= shifts.min() < -2 and 2 < shifts.max() <= 4.01

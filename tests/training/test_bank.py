@@ -20,7 +20,7 @@ def units(count: int, dim: int = 6) -> torch.Tensor:
 def test_it_begins_with_random_unit_vectors_that_are_state() -> None:
     bank = filled()
     assert torch.allclose(bank.vectors.norm(dim=1), torch.ones(40, dtype=torch.float64), atol=1e-6)
-    assert list(bank.state_dict()) == ["vectors"] and not list(bank.parameters())
+    assert list(bank.state_dict()) == ["vectors", "seen"] and not list(bank.parameters())
 
 
 def test_an_update_is_the_mean_by_momentum_at_length_one_and_touches_no_other() -> None:
