@@ -147,9 +147,9 @@ def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[li
 
 _LATE = (
     "Of models whose classes appear after the first epoch: how many do, and how many of these are learnt, so that some "
-    "validation image of it is right in the end; over those learnt, the epochs from the first sight of the class to half "
-    "and nine tenths of its last validation accuracy; and the validation accuracy on the classes known before, in the "
-    "last epoch over that just before each class came (above 100: it rose)."
+    "validation image of it is right in the end; over those learnt, the epochs from the first sight of the class to "
+    "half and nine tenths of its last validation accuracy; and the validation accuracy on the classes known before, in "
+    "the last epoch over that just before each class came (above 100: it rose)."
 )
 
 
