@@ -1,8 +1,9 @@
 """python -m stages.preset NAME: prints a preset as plain overrides, for `dvc exp run $(python -m stages.preset NAME)`.
 
 A preset is an overlay on params.yaml, stages/presets/NAME.yaml. A section in it changes the keys that it names; a
-family of blocks in it (pretrain, extractors, strategies, models) replaces the family whole. With --params it prints the
-resulting params.yaml instead. Nothing is written.
+family of blocks in it (pretrain, extractors, strategies, models) replaces the family whole. With --only it leaves out
+all other pretraining, and what is made from it. With --params it prints the resulting params.yaml instead. Nothing is
+written.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ _FOLDER = Path(__file__).parent / "presets"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m stages.preset", description=__doc__.split("\n")[0])
     parser.add_argument("name", help=f"one of: {', '.join(names())}")
+    parser.add_argument("--only", help="the blocks of pretrain to keep, with what is made from them: scratch,moco")
     parser.add_argument("--params", action="store_true", help="print the resulting params.yaml instead")
     parser.add_argument("--base", type=Path, default=FILE, help="what it is an overlay on (default: params.yaml)")
     arguments = parser.parse_args()
     base = load_yaml(arguments.base)
     wanted = overlay(base, load(arguments.name))
+    if arguments.only is not None:
+        wanted = only(wanted, arguments.only.split(","))
     if arguments.params:
         print(yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True), end="")
     else:
@@ -55,6 +59,22 @@ def overlay(base: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, Any
             continue
         merged = isinstance(value, dict) and isinstance(base.get(key), dict) and key not in FAMILIES
         result[key] = overlay(base[key], value) if merged else value
+    return result
+
+
+def only(raw: Mapping[str, Any], kept: list[str]) -> dict[str, Any]:
+    """The parameters with these blocks of pretrain, and without the extractors, strategies and models that need
+    another. Raises UserError for a name that is none of them."""
+    for name in kept:
+        if name not in raw["pretrain"]:
+            raise UserError(f"--only {','.join(kept)}: no pretrain.{name}; {tenants.choices(name, raw['pretrain'])}")
+    result = dict(raw, pretrain={name: block for name, block in raw["pretrain"].items() if name in kept})
+    gone = {f"encoders/{name}" for name in raw["pretrain"]} - {f"encoders/{name}" for name in kept}
+    result["extractors"] = {name: block for name, block in raw["extractors"].items() if block["weights"] not in gone}
+    result["strategies"] = {
+        name: block for name, block in raw["strategies"].items() if block["extractor"] in result["extractors"]
+    }
+    result["models"] = {name: block for name, block in raw["models"].items() if block["init"] in kept}
     return result
 
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_presets_promised() -> None:
-    assert {"demo", "cpu", "gradual", "sparse", "contrastive"} <= set(preset.names())
+    assert {"demo", "cpu", "gradual", "sparse", "contrastive", "pretraining", "learning"} <= set(preset.names())
 
 
 @pytest.mark.parametrize("name", preset.names())
@@ -89,3 +89,14 @@ def test_the_command_prints_overrides_or_parameters() -> None:
     assert words[::2] == ["-S"] * (len(words) // 2)
     assert words[1::2] == list(preset.overrides(blocks.base(), wanted))
     assert yaml.safe_load(printed("demo", "--params")) == wanted
+
+
+def test_only_some_pretraining_leaves_out_what_is_made_from_the_rest() -> None:
+    whole = preset.overlay(blocks.base(), preset.load("pretraining"))
+    some = preset.only(whole, ["scratch", "moco"])
+    assert list(some["pretrain"]) == ["scratch", "moco"]
+    assert list(some["extractors"]) == ["pixels", "scratch", "moco"]
+    assert list(some["models"]) == ["scratch_probe", "moco_probe"]
+    params.Params(some).check_blocks()
+    with pytest.raises(UserError, match=r"--only mocco: no pretrain\.mocco; did you mean moco"):
+        preset.only(whole, ["mocco"])
