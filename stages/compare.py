@@ -4,6 +4,8 @@
 data/features; writes metrics/ (metrics.json, compare.csv, compare.md) and plots/ (PNG, history.csv, index.html).
 `python -m stages.compare --revisions main other [--metric accuracy] [--csv FILE]` prints a model x revision table with
 the differences to the first; a revision is a branch, tag, commit, DVC experiment, or "workspace".
+`python -m stages.compare --pairs MODEL [--metric accuracy] [--csv FILE]` prints the differences of all models to that
+one, in pairs over seeds.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages import comparison, drawing, layout, report, revisions
+from stages import comparison, drawing, layout, pairs, report, revisions
 from stages.errors import UserError, run
 from stages.files import whole_file
 
@@ -43,6 +45,9 @@ def main() -> None:
     from stages import params
 
     parameters = params.read()
+    if arguments.pairs:
+        in_pairs(list(parameters.models), parameters.seeds, arguments.pairs, arguments.metric, arguments.csv)
+        return
     names = Names(
         parameters.data.name,
         parameters.seeds,
@@ -74,9 +79,7 @@ def compare(names: Names, *, umap: bool) -> None:
 
 def gather(names: Names) -> comparison.Results:
     """Everything that is compared, from the files that the stages before this one wrote."""
-    evaluations = {name: layout.read_json(layout.EVALUATION / name / "scores.json") for name in names.models}
-    for name, one in evaluations.items():
-        _same_seeds(one, names.seeds, layout.EVALUATION / name / "scores.json")
+    evaluations = _evaluations(names.models, names.seeds)
     qualities = {name: layout.read_json(layout.SELECTION / name / "quality.json") for name in names.strategies}
     for name, one in qualities.items():
         _same_seeds(one, names.seeds, layout.SELECTION / name / "quality.json")
@@ -112,14 +115,34 @@ def across(names: Sequence[str], metric: str, csv: Path | None) -> None:
             layout.write_table(path, lines)
 
 
+def in_pairs(models: Sequence[str], seeds: Sequence[int], base: str, metric: str, csv: Path | None) -> None:
+    """Prints what each model has more of a figure than the model `base`, over seeds, and writes it to a CSV file."""
+    scores = {name: [seed["scores"] for seed in one["seeds"]] for name, one in _evaluations(models, seeds).items()}
+    rows = pairs.differences(scores, base, metric)
+    print(comparison.markdown(pairs.written(rows, base, metric)))
+    if csv:
+        with whole_file(csv) as path:
+            layout.write_table(path, rows)
+
+
+def _evaluations(models: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+    found = {name: layout.read_json(layout.EVALUATION / name / "scores.json") for name in models}
+    for name, one in found.items():
+        _same_seeds(one, seeds, layout.EVALUATION / name / "scores.json")
+    return found
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stages.compare", description="Compares models, or revisions.")
     parser.add_argument("--revisions", nargs="+", metavar="REVISION", help="branches, tags, experiments, workspace")
+    parser.add_argument("--pairs", metavar="MODEL", help="the model to hold all others against, seed by seed")
     parser.add_argument("--metric", default="accuracy", help="the figure to compare (default: accuracy)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the table there")
     arguments = parser.parse_args()
-    if not arguments.revisions and (arguments.csv or arguments.metric != "accuracy"):
-        parser.error("--metric and --csv go with --revisions")
+    if arguments.revisions and arguments.pairs:
+        parser.error("--revisions and --pairs don't go together")
+    if not (arguments.revisions or arguments.pairs) and (arguments.csv or arguments.metric != "accuracy"):
+        parser.error("--metric and --csv go with --revisions or --pairs")
     return arguments
 
 
