@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import nn
 
+from stages import preset
 from stages.training.augmentation import Views, plain, resample
 from stages.training.loop import Hardware
 from tests.benchmarks import __main__ as program
-from tests.benchmarks import augmentation, distances, loop, repro, views
+from tests.benchmarks import augmentation, distances, loop, methods, repro, views
 from tests.benchmarks.rows import Row, alternating, faster, ratios, table
 
 CPU = torch.device("cpu")
@@ -131,3 +132,11 @@ def test_header_and_names(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     with pytest.raises(SystemExit):
         program.main()
     assert "no benchmark 'lop'" in capsys.readouterr().err
+
+
+def test_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {name: preset.load("pretraining")["pretrain"][name] for name in ("scratch", "simclr", "byol")}
+    monkeypatch.setattr(methods, "BATCH", 8)
+    monkeypatch.setattr(methods.preset, "load", lambda _: {"pretrain": kept})
+    (row,) = methods.rows(False, CPU)
+    assert row.what.startswith("byol / SimCLR") and "its passes: 0.75" in row.goal
