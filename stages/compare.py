@@ -109,17 +109,19 @@ def across(names: Sequence[str], metric: str, csv: Path | None) -> None:
     """Prints one figure of all models at the revisions, in Markdown, and writes it to a CSV file."""
     names = list(dict.fromkeys(names))
     lines = revisions.table({name: revisions.read(name, layout.METRICS / "metrics.json") for name in names}, metric)
-    print(comparison.markdown(revisions.written(lines, metric)))
-    if csv:
-        with whole_file(csv) as path:
-            layout.write_table(path, lines)
+    _give_out(revisions.written(lines, metric), lines, csv)
 
 
 def in_pairs(models: Sequence[str], seeds: Sequence[int], base: str, metric: str, csv: Path | None) -> None:
     """Prints what each model has more of a figure than the model `base`, over seeds, and writes it to a CSV file."""
     scores = {name: [seed["scores"] for seed in one["seeds"]] for name, one in _evaluations(models, seeds).items()}
     rows = pairs.differences(scores, base, metric)
-    print(comparison.markdown(pairs.written(rows, base, metric)))
+    _give_out(pairs.written(rows, base, metric), rows, csv)
+
+
+def _give_out(shown: list[list[str]], rows: list[dict[str, Any]], csv: Path | None) -> None:
+    """Prints a table for people, in Markdown, and writes its rows to a CSV file if one is named."""
+    print(comparison.markdown(shown))
     if csv:
         with whole_file(csv) as path:
             layout.write_table(path, rows)

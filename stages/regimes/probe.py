@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
-from stages.training.augmentation import Views, augment, plain
+from stages.training.augmentation import Views, augment
 from stages.training.images import Images
+from stages.training.measure import embed
 from stages.training.method import Batch, Epoch
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
@@ -51,8 +52,7 @@ class Probe(Classifier):
         if self.settings.views is not None or (self._told is not None and torch.equal(self._told, labelled)):
             return
         self._told = labelled
-        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
-            self._features = torch.cat([self.encoder(plain(images[part])) for part in labelled.split(images.at_once())])
+        self._features = embed(self.encoder, images, half=False, chosen=labelled)
         self._row = torch.zeros(len(images), dtype=torch.int64, device=labelled.device)
         self._row[labelled] = torch.arange(len(labelled), device=labelled.device)
 
