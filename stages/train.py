@@ -40,7 +40,11 @@ def main() -> None:
         raise UserError(f"models.{name}: no image has a label; training needs some: put them into folders by class")
     parameters.check_classes(classes)
     schedule = settings.told_by(parameters.schedule)
-    rankings = np.load(layout.needed(layout.SELECTION / parameters.labels.strategy / "ranking.npy"))
+    ranked = layout.needed(layout.SELECTION / parameters.labels.strategy / "ranking.npy")
+    rankings = np.load(ranked)
+    if len(rankings) != len(parameters.seeds):
+        seeds = f"made with {len(rankings)} seeds, params.yaml has {len(parameters.seeds)}"
+        raise UserError(f"{ranked}: {seeds}; run `dvc repro`")
     start, target = layout.ENCODERS / settings.init, layout.MODELS / name
 
     stamp = {
@@ -53,7 +57,7 @@ def main() -> None:
     inputs = [
         layout.RAW / "description.json",
         *(layout.SPLIT / f"{part}" for part in ("pool.npz", "validation.npz", "description.json")),
-        layout.SELECTION / parameters.labels.strategy / "ranking.npy",
+        ranked,
         layout.needed(start),
     ]
     worlds = {

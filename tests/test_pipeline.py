@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -189,6 +190,18 @@ def test_no_test_image_is_read_before_evaluate(copy: Path) -> None:
     result = call(copy, sys.executable, "-m", "stages.evaluate", "probe")
     assert result.returncode == 1
     assert result.stderr == "error: data/split/test.npz is missing; run `dvc repro` (or the stage before this one)\n"
+
+
+def test_a_ranking_of_other_seeds_is_refused(copy: Path) -> None:
+    ranking = copy / "data" / "selection" / "random" / "ranking.npy"
+    rows = np.load(ranking)
+    ranking.unlink()
+    np.save(ranking, np.concatenate([rows, rows]))
+    result = call(copy, sys.executable, "-m", "stages.train", "probe")
+    seeds = len(rows)
+    assert result.returncode == 1
+    said = f"made with {2 * seeds} seeds, params.yaml has {seeds}; run `dvc repro`"
+    assert result.stderr == f"error: data/selection/random/ranking.npy: {said}\n"
 
 
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(copy: Path) -> None:

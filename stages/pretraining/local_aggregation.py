@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -15,15 +15,18 @@ from stages.encoders import Encoder
 from stages.kmeans import kmeans
 from stages.training.aggregation import aggregation, discrimination, together
 from stages.training.augmentation import Views, augment
-from stages.training.bank import Bank
+from stages.training.bank import Bank, Start
 from stages.training.heads import perceptron
+from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method, Training
 from stages.training.optimiser import Optimiser
 
 
 class Settings(Training):
-    """`projection`: widths of the embedding head (the paper's is one linear layer to 128); `bank_momentum`: share that
-    the memory bank keeps of an image's vector when it is seen.
+    """`projection`: widths of the embedding head (the paper's is one linear layer to 128); `standardised`: whether
+    batch norm follows it, without which an encoder that has none itself fails here (README, results).
+    `bank`: where an image's vector begins, `random` as in the paper, or the `encoder`'s; `bank_momentum`: share that
+    the memory bank keeps of it when the image is seen.
     `background`: |B|, the nearest in the bank; `clusterings`: H runs of k-means of `clusters` each, of `iterations` at
     most, fitted anew every `refit_every` epochs; the first `warm_epochs` are instance discrimination.
     ImageNet in the paper: |B| 4096, 30,000 clusters, H 10, 10 warm epochs.
@@ -37,6 +40,8 @@ class Settings(Training):
     views: Views
     temperature: float = Field(gt=0)
     projection: list[int] = Field(min_length=1)
+    standardised: bool
+    bank: Start
     bank_momentum: float = Field(ge=0, lt=1)
     background: int = Field(ge=2)
     clusters: int = Field(ge=1)
@@ -62,13 +67,15 @@ class LocalAggregation(Method):
         super().__init__()
         self.settings: Settings = settings
         self.encoder = encoder
-        self.projection = perceptron([encoder.dim, *settings.projection])
+        self.projection = perceptron([encoder.dim, *settings.projection], standardised=settings.standardised)
         self.bank = Bank(images, settings.projection[-1])
         self.register_buffer("clusters", torch.full((settings.clusterings, images), -1, dtype=torch.int32))
 
-    def begin_epoch(self, epoch: Epoch, images: Any) -> None:
+    def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         since = epoch.number - self.settings.warm_epochs
         self._shown, self._warm = epoch.shown, since < 0
+        if self.settings.bank == "encoder":
+            self.bank.introduce(epoch.shown, images, self.watched())
         if self._warm or since % self.settings.refit_every:
             return
         count = min(self.settings.clusters, max(1, len(epoch.shown) // 2))

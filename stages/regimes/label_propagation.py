@@ -4,19 +4,20 @@ classifier and embedding learn from these names by how sure they are."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
 from stages.training.aggregation import aggregation, discrimination
 from stages.training.augmentation import Views, augment
-from stages.training.bank import BLOCK, Bank, firsts
+from stages.training.bank import BLOCK, Bank, Start, firsts
 from stages.training.heads import perceptron
+from stages.training.images import Images
 from stages.training.method import Batch, Epoch, mixed, shuffled
 from stages.training.optimiser import Optimiser
 from stages.training.schedule import Schedule
@@ -24,8 +25,9 @@ from stages.training.schedule import Schedule
 
 class Settings(Block):
     """`labelled_in_batch`: how many images of a batch are labelled, if there are both kinds; an epoch goes once through
-    those that are not. `projection`: widths of the embedding head; `bank_momentum`: share that the memory bank keeps of
-    an image's vector when it is seen.
+    those that are not. `projection`: widths of the embedding head, `standardised`: whether batch norm follows it.
+    `bank`: where an image's vector begins, `random` as in the paper, or the `encoder`'s; `bank_momentum`: share that
+    the memory bank keeps of it when the image is seen.
     `neighbours`: labelled images that name another (10 in the paper); `density_neighbours`: images by which the density
     about a labelled one is measured (50); `background`: |B| of the aggregation loss.
     `propagate`: false for the released code's way, in which the classifier's own prediction is the name.
@@ -40,6 +42,8 @@ class Settings(Block):
     views: Views
     temperature: float = Field(gt=0)
     projection: list[int] = Field(min_length=1)
+    standardised: bool
+    bank: Start
     bank_momentum: float = Field(ge=0, lt=1)
     labelled_in_batch: int = Field(ge=1)
     neighbours: int = Field(ge=1)
@@ -68,7 +72,7 @@ class LabelPropagation(Classifier):
 
     def __init__(self, encoder: Encoder, classes: int, settings: Settings, images: int) -> None:
         super().__init__(encoder, classes, settings)
-        self.projection = perceptron([encoder.dim, *settings.projection])
+        self.projection = perceptron([encoder.dim, *settings.projection], standardised=settings.standardised)
         self.bank = Bank(images, settings.projection[-1])
         self.register_buffer("guessed", torch.full((images,), -1))
 
@@ -83,9 +87,11 @@ class LabelPropagation(Classifier):
         steps = self.settings.steps or -(-len(unlabelled) // (size - count))
         yield from mixed(labelled, count, unlabelled, min(size - count, len(unlabelled)), steps)
 
-    def begin_epoch(self, epoch: Epoch, images: Any) -> None:
+    def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Measures the density about the labelled images, and names all others from the bank."""
         self._shown, self._labels = epoch.shown, epoch.labels
+        if self.settings.bank == "encoder":
+            self.bank.introduce(epoch.shown, images, nn.Sequential(self.encoder, self.projection))
         # an image shown for the first time has a random vector still, and no say
         self._labelled = epoch.labelled()[self.bank.seen[epoch.labelled()]]
         # with no label told, none can be passed on

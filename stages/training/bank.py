@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from stages.training.images import Images
+from stages.training.measure import embed
+
+Start = Literal["random", "encoder"]
 
 BLOCK = 2**24  # entries of one block of similarities
 
 
 class Bank(nn.Module):
     """`vectors` [N, d], a buffer of unit vectors, random at first, as in Zhuang et al. 2019; `seen`: bool [N], those
-    that no longer are.
+    that no longer are. `Start`, for settings: whether they stay so until an image's first batch, or the encoder
+    introduces it before.
 
     `rows` and `own` below are indices of the pool, int64; similarities are dot products.
     """
@@ -31,6 +39,13 @@ class Bank(nn.Module):
         mixed = torch.lerp(new[firsts(indices)].to(self.vectors.dtype), self.vectors[indices], momentum)
         self.vectors[indices] = functional.normalize(mixed, dim=1)
         self.seen[indices] = True
+
+    def introduce(self, shown: Tensor, images: Images, embedder: nn.Module) -> None:
+        """Gives those of `shown` that were never seen the vectors that `embedder` makes of them, without views."""
+        new = shown[~self.seen[shown]]
+        if len(new):
+            self.vectors[new] = functional.normalize(embed(embedder, images, half=False, chosen=new), dim=1)
+            self.seen[new] = True
 
     @torch.no_grad()
     def nearest(

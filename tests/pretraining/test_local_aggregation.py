@@ -8,6 +8,7 @@ from stages.pretraining import local_aggregation
 from stages.pretraining.local_aggregation import LocalAggregation
 from stages.training import loop
 from stages.training.images import Images
+from stages.training.measure import embed
 from stages.training.method import Batch, Epoch
 from tests.digits import accuracies
 from tests.tiny import CPU, make, pictures, train
@@ -44,6 +45,24 @@ def test_gradients_reach_encoder_and_head_and_not_the_bank(number: int, name: st
 def test_the_bank_keeps_unit_vectors(tmp_path: Path) -> None:
     method, _ = train("pretrain", "local_aggregation", tmp_path / "a", **SMALL)
     assert torch.allclose(method.bank.vectors.norm(dim=1), torch.ones(60), atol=1e-5)  # type: ignore[union-attr, operator]
+
+
+def test_the_bank_begins_as_its_block_says() -> None:
+    images = Images(pictures(), np.arange(60), CPU)
+    method, _ = begun(0, bank="random")
+    assert not method.bank.seen.any()
+    method, _ = begun(0, shown=30, bank="encoder")
+    assert method.bank.seen.tolist() == [True] * 30 + [False] * 30
+    own = torch.nn.functional.normalize(embed(method.watched(), images, False), dim=1)
+    assert torch.allclose(method.bank.vectors[:30], own[:30])
+
+
+def test_a_standardised_head_keeps_embeddings_apart() -> None:
+    plain, batch = begun(0, standardised=False)
+    method, _ = begun(0, standardised=True)
+    for one, low, high in ((plain, 0.5, 1.0), (method, -0.1, 0.1)):
+        found = torch.nn.functional.normalize(one.watched().train()(batch.images.permute(0, 3, 1, 2) / 255), dim=1)
+        assert low < (found @ found.T).mean() < high
 
 
 def test_clusters_are_fitted_after_the_warm_epochs_and_every_so_many() -> None:

@@ -9,6 +9,7 @@ from torch.nn import functional
 from stages.regimes import label_propagation
 from stages.regimes.label_propagation import LabelPropagation, log_density, propagate
 from stages.training.images import Images
+from stages.training.measure import embed
 from stages.training.method import Batch, Epoch
 from tests.digits import accuracies
 from tests.tiny import CPU, LABELS, make, pictures, train, world_of
@@ -42,6 +43,18 @@ def begun(
 def losses(method: LabelPropagation, batch: Batch) -> dict[str, float]:
     torch.manual_seed(0)
     return {name: loss.item() for name, loss in next(method.updates(batch)).items()}
+
+
+def test_the_bank_begins_as_its_block_says() -> None:
+    for bank, seen in (("random", False), ("encoder", True)):
+        method, _ = make("models", "label_propagation", **SMALL | {"bank": bank})
+        assert isinstance(method, LabelPropagation)
+        images = Images(pictures(), np.arange(60), CPU)
+        method.begin_epoch(epoch(0), images)
+        assert method.bank.seen.tolist() == [seen] * 60
+        whole = torch.nn.Sequential(method.encoder, method.projection)
+        own = functional.normalize(embed(whole, images, False), dim=1)
+        assert torch.allclose(method.bank.vectors, own) is seen
 
 
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
@@ -247,12 +260,15 @@ def test_a_label_taken_back_is_known_no_more() -> None:
     assert (method.guessed[batch.indices[told]] == -1).all() and (method.guessed[batch.indices[~told]] >= 0).all()
 
 
-def test_it_follows_a_schedule_too(tmp_path: Path) -> None:
-    """Classes and labels come late: from the epoch after, images are named by them."""
-    method, history = train("models", "label_propagation", tmp_path / "a", follows="schedule", **SMALL | {"epochs": 4})
+@pytest.mark.parametrize(("bank", "highest"), [("random", 1), ("encoder", 2)])
+def test_it_follows_a_schedule_too(bank: str, highest: int, tmp_path: Path) -> None:
+    """Classes and labels come late: images are named by them from the epoch after, or at once where the encoder
+    introduces them."""
+    changes = SMALL | {"epochs": 4, "bank": bank}
+    method, history = train("models", "label_propagation", tmp_path / "a", follows="schedule", **changes)
     assert [row["classes_seen"] for row in history] == [1, 1, 2, 3] and "loss/aggregation" in history[3]
     guessed = method.guessed.numpy()  # type: ignore[union-attr, operator]
-    assert set(guessed[LABELS < 2]) == {-1, 0, 1} and guessed.max() == 1
+    assert {-1, 0, 1} <= set(guessed[LABELS < 2]) and guessed.max() == highest
 
 
 def test_the_first_epoch_fills_the_bank(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from stages.training import bank as module
 from stages.training.bank import Bank, firsts
+from stages.training.images import Images
+from stages.training.measure import embed
+from tests.tiny import CPU, pictures
 
 
 def filled(images: int = 40, dim: int = 6) -> Bank:
@@ -34,6 +38,25 @@ def test_an_update_is_the_mean_by_momentum_at_length_one_and_touches_no_other() 
             length = math.sqrt(sum(x * x for x in mixed))
             expected = [x / length for x in mixed]
         assert bank.vectors[position].tolist() == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_encoder_introduces_images_shown_for_the_first_time_and_no_others() -> None:
+    bank, images = Bank(60, 7), Images(pictures(), np.arange(60), CPU)
+    bank.update(torch.tensor([3]), functional.normalize(torch.randn(1, 7), dim=1), 0)
+    before = bank.vectors.clone()
+    embedder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(7))
+    shown = torch.arange(40)
+    bank.introduce(shown, images, embedder)
+    expected = functional.normalize(embed(embedder, images, False), dim=1)
+    new = [number for number in range(40) if number != 3]
+    assert torch.allclose(bank.vectors[new], expected[new])
+    kept = [3, *range(40, 60)]
+    assert torch.equal(bank.vectors[kept], before[kept])
+    assert bank.seen.tolist() == [True] * 40 + [False] * 20
+    # all are known now, and what they have become stays
+    bank.vectors[:40] = before[:40]
+    bank.introduce(shown, images, embedder)
+    assert torch.equal(bank.vectors, before)
 
 
 def test_of_an_image_twice_in_a_batch_the_first_counts() -> None:
