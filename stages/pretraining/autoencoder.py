@@ -72,12 +72,11 @@ def _up(channels: int, width: int, side: int) -> nn.Sequential:
 
 
 class Autoencoder(Method):
+    settings: Settings
     encoder: Encoder
 
     def __init__(self, encoder: Encoder, settings: Settings) -> None:
-        super().__init__()
-        self.settings: Settings = settings
-        self.encoder = encoder
+        super().__init__(encoder, settings)
         self.decoder = Decoder(encoder.dim, encoder.size, settings.width)
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:

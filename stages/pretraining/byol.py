@@ -52,11 +52,11 @@ def target_momentum(start: float, through: float) -> float:
 
 
 class BYOL(Method):
+    settings: Settings
+
     def __init__(self, encoder: Encoder, settings: Settings) -> None:
-        super().__init__()
-        self.settings: Settings = settings
+        super().__init__(encoder, settings)
         width = settings.projection[-1]
-        self.encoder = encoder
         self.projector = perceptron([encoder.dim, *settings.projection], batch_norm=True)
         self.predictor: nn.Module = perceptron([width, settings.prediction, width], batch_norm=True)
         self.target_encoder, self.target_projector = twin(self.encoder), twin(self.projector)

@@ -51,10 +51,10 @@ class EmpSSL(Method):
     (128 in the released code) of the head's first hidden layer.
     """
 
+    settings: Settings
+
     def __init__(self, encoder: Encoder, settings: Settings) -> None:
-        super().__init__()
-        self.settings: Settings = settings
-        self.encoder = encoder
+        super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection], batch_norm=True)
 
     def watched(self) -> nn.Module:

@@ -61,12 +61,11 @@ class LocalAggregation(Method):
     """An image is always in its own B: by dot product alone it may be missing there, B without a member of C, and the
     loss infinite."""
 
+    settings: Settings
     clusters: Tensor
 
     def __init__(self, encoder: Encoder, settings: Settings, images: int) -> None:
-        super().__init__()
-        self.settings: Settings = settings
-        self.encoder = encoder
+        super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection], standardised=settings.standardised)
         self.bank = Bank(images, settings.projection[-1])
         self.register_buffer("clusters", torch.full((settings.clusterings, images), -1, dtype=torch.int32))

@@ -90,10 +90,10 @@ class Queue(nn.Module):
 
 
 class MoCo(Method):
+    settings: Settings
+
     def __init__(self, encoder: Encoder, settings: Settings, images: int) -> None:
-        super().__init__()
-        self.settings: Settings = settings
-        self.encoder = encoder
+        super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection])
         if settings.batch_norm == "split":
             split_batch_norm(self.encoder, settings.splits)

@@ -41,10 +41,10 @@ class SelfClassifier(Method):
     """The paper's classifier on two views; its nearest neighbours and small crops are left out. Its hidden layers have
     leaky ReLUs, ours plain ones."""
 
+    settings: Settings
+
     def __init__(self, encoder: Encoder, settings: Settings) -> None:
-        super().__init__()
-        self.settings: Settings = settings
-        self.encoder = encoder
+        super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection], batch_norm=True)
         width = settings.projection[-1]
         self.heads = nn.ParameterList([torch.randn(classes, width) for classes in settings.heads])

@@ -30,10 +30,10 @@ class Settings(Training):
 
 
 class SimCLR(Method):
+    settings: Settings
+
     def __init__(self, encoder: Encoder, settings: Settings) -> None:
-        super().__init__()
-        self.settings: Settings = settings
-        self.encoder = encoder
+        super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection])
 
     def watched(self) -> nn.Module:

@@ -72,13 +72,12 @@ class SwAV(Method):
     """The queue is filled from the first step on, and used as far as it is filled; the released code begins to fill it
     at `queue_epoch` and uses it once it is full."""
 
+    settings: Settings
     queue: Tensor
     queued: Tensor
 
     def __init__(self, encoder: Encoder, settings: Settings) -> None:
-        super().__init__()
-        self.settings: Settings = settings
-        self.encoder = encoder
+        super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection], batch_norm=True)
         width = settings.projection[-1]
         self.prototypes = nn.Parameter(functional.normalize(torch.randn(settings.prototypes, width), dim=1))

@@ -35,9 +35,7 @@ class Classifier(Method):
     encoder: Encoder
 
     def __init__(self, encoder: Encoder, classes: int, settings: Block) -> None:
-        super().__init__()
-        self.settings = settings
-        self.encoder = encoder
+        super().__init__(encoder, settings)
         self.head = nn.Linear(encoder.dim, classes)
 
     def kept(self) -> tuple[Encoder, nn.Linear]:

@@ -61,6 +61,11 @@ class Method(nn.Module):
     settings: Any
     encoder: nn.Module
 
+    def __init__(self, encoder: nn.Module, settings: Any) -> None:
+        super().__init__()
+        self.settings = settings
+        self.encoder = encoder
+
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Named parameter groups, each with its own learning rate. By default one, "model", of all that have a
         gradient, which twins have not."""
