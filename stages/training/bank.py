@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.training.augmentation import plain
 from stages.training.images import Images
 from stages.training.measure import embed
 
@@ -40,12 +41,19 @@ class Bank(nn.Module):
         self.vectors[indices] = functional.normalize(mixed, dim=1)
         self.seen[indices] = True
 
+    @torch.no_grad()
     def introduce(self, shown: Tensor, images: Images, embedder: nn.Module) -> None:
-        """Gives those of `shown` that were never seen the vectors that `embedder` makes of them, without views."""
+        """Gives those of `shown` that were never seen the vectors that `embedder` makes of them, without views, in
+        evaluation mode; the first time after a pass in training mode, or its batch norm would do nothing yet."""
         new = shown[~self.seen[shown]]
-        if len(new):
-            self.vectors[new] = functional.normalize(embed(embedder, images, half=False, chosen=new), dim=1)
-            self.seen[new] = True
+        if not len(new):
+            return
+        if not self.seen.any():
+            for some in new.split(images.at_once()):
+                if len(some) > 1:
+                    embedder.train()(plain(images[some]))
+        self.vectors[new] = functional.normalize(embed(embedder, images, half=False, chosen=new), dim=1)
+        self.seen[new] = True
 
     @torch.no_grad()
     def nearest(

@@ -59,6 +59,13 @@ def test_the_encoder_introduces_images_shown_for_the_first_time_and_no_others() 
     assert torch.equal(bank.vectors, before)
 
 
+def test_a_batch_norm_that_has_seen_nothing_standardises_the_first_vectors() -> None:
+    bank, images = Bank(60, 7), Images(pictures(), np.arange(60), CPU)
+    embedder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.LazyLinear(7), torch.nn.BatchNorm1d(7, momentum=None))
+    bank.introduce(torch.arange(60), images, embedder)
+    assert (bank.vectors @ bank.vectors.T).mean() < 0.05
+
+
 def test_of_an_image_twice_in_a_batch_the_first_counts() -> None:
     bank, other, new = filled(), filled(), units(4)
     assert firsts(torch.tensor([5, 3, 5, 5, 3])).tolist() == [0, 1, 0, 0, 1]
