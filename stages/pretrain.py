@@ -31,7 +31,7 @@ def main() -> None:
     estimate.check(parameters, len(pool.indices), "pretrain", name)
     if description["classes"]:
         parameters.check_classes(description["classes"])
-    images = Images(pool.packed, pool.indices, device)
+    images: Images | None = None
     stamp = {"block": settings.model_dump(), "compute": parameters.compute.model_dump(), "seeds": parameters.seeds}
     inputs = [layout.RAW / "description.json", layout.SPLIT / "pool.npz", layout.SPLIT / "description.json"]
     # a method may bring an encoder of its own, perhaps from a file
@@ -49,6 +49,8 @@ def main() -> None:
             method = method_file.build(encoder, settings, len(pool.indices))
             seed_folder = layout.seed_folder(folder, seed)
             if method is not None:
+                # not before: random and foreign weights need no image on the device
+                images = images or Images(pool.packed, pool.indices, device)
                 shown = world.everything(len(pool.indices), settings.epochs)
                 if settings.classes is not None:
                     shown = world.fixed(pool.labels, np.array([], int), settings.classes, settings.epochs)

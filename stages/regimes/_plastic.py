@@ -41,6 +41,8 @@ class PlasticBlock(Block):
             raise ValueError("growth=reinitialise needs a number for unsure")
         if self.growth != "reinitialise" and self.unsure is not None:
             raise ValueError(f"unsure must be null with growth={self.growth}")
+        if self.pruning is not None and self.pruning.end >= self.epochs:
+            raise ValueError(f"pruning.end {self.pruning.end} must be below epochs {self.epochs}")
         return self
 
 

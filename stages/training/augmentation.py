@@ -13,7 +13,7 @@ class Views(BaseModel, extra="forbid", frozen=True):
     and zoomed in by up to z; then each pixel's colour is multiplied by a 3 x 3 matrix drawn for its image: a brightness
     scale in 1 +- brightness, times the identity, plus a jitter in +- jitter for each entry; clipped to [0, 1].
     What a shift brings in from outside is the image reflected. `flip`: left and right swapped in half of the views.
-    `zoom`: false for shifts without any, as in FixMatch."""
+    `zoom`: false for shifts alone, by whole pixels, as in FixMatch: by parts of one they would blur."""
 
     min_area: float = Field(gt=0, le=1)
     brightness: float = Field(ge=0, le=1)
@@ -36,10 +36,15 @@ def augment(
     max_area: crops hold at most this share of the image, at least `views.min_area`.
     Parameters come from torch's default generator of the images' device.
     """
-    n = len(images)
+    n, side = images.shape[:2]
     device = images.device
     z = 1 - views.min_area**0.5
-    shift = (torch.rand(n, 2, device=device) - 0.5) * z
+    if views.zoom:
+        shift = (torch.rand(n, 2, device=device) - 0.5) * z
+    else:
+        # the small term keeps 4 pixels from becoming 3.9999
+        most = int(side * z / 2 + 1e-6)
+        shift = ((torch.rand(n, 2, device=device) * (2 * most + 1)).floor() - most) / side
     widest = max_area**0.5
     least = views.min_area**0.5 if views.zoom else widest
     zoom = widest - torch.rand(n, 2, device=device) * (widest - least)

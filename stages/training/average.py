@@ -16,10 +16,15 @@ def twin(module: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def follow(average: nn.Module, module: nn.Module, momentum: float) -> None:
-    """average <- momentum * average + (1 - momentum) * module; buffers, such as running statistics, are copied."""
+    """average <- momentum * average + (1 - momentum) * module, running statistics included: those of the module belong
+    to other weights. Counters are copied."""
     mine: list[Tensor] = list(average.parameters())
     theirs: list[Tensor] = list(module.parameters())
+    for own, other in zip(average.buffers(), module.buffers(), strict=True):
+        if own.is_floating_point():
+            mine.append(own)
+            theirs.append(other)
+        else:
+            own.copy_(other)
     if mine:
         torch._foreach_lerp_(mine, theirs, 1 - momentum)
-    for own, other in zip(average.buffers(), module.buffers(), strict=True):
-        own.copy_(other)

@@ -33,6 +33,11 @@ class Images:
         """How many of them a network without gradients takes in one batch."""
         return max(1, _PICTURES_AT_ONCE * 32 * 32 // max(self._packed.shape[1] ** 2, 1))
 
+    @property
+    def indexed_on(self) -> torch.device:
+        """Where indices are best: with streamed images on the CPU, or each batch waits until the device is done."""
+        return torch.device("cpu") if self._resident is None else self.device
+
     def __len__(self) -> int:
         return len(self._rows)
 

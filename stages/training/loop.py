@@ -116,6 +116,7 @@ def _train(
     method.begin_epoch(epoch, images)
     # indices only: a whole epoch of them is small, and their number places each step within the epoch
     batches = list(method.sampler(epoch))
+    places = [indices.to(images.indexed_on) for indices in batches]
     sums: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
     for step, indices in enumerate(batches):
@@ -123,7 +124,7 @@ def _train(
         rates = method.rates(now)
         for group in rule.param_groups:
             group["lr"] = rates[group["name"]]
-        updates = method.updates(Batch(indices, images[indices], epoch.labels[indices]))
+        updates = method.updates(Batch(indices, images[places[step]], epoch.labels[indices]))
         while True:
             # a generator runs in the context of who asks: forward in half precision, backward outside of it
             with autocast(hardware.device, hardware.half):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 class Pruning(BaseModel, extra="forbid", frozen=True):
     """`share` of the edges is removed by the time that `end` epochs are over, in equal parts after each epoch since
-    `start`. A run that ends before `end` has removed less."""
+    `start`."""
 
     share: float = Field(gt=0, lt=1)
     start: int = Field(ge=0)

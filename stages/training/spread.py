@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-# below this, all images are one to a classifier in half precision
-COLLAPSED = 0.02
+# a run that ended below random features fell to 0.03; none that learnt, of all measured, below 0.28
+COLLAPSED = 0.05
 
 
 def spread(embeddings: Tensor) -> float:

@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 
 import numpy as np
 import torch
@@ -96,3 +97,16 @@ def test_without_zoom_an_image_is_shifted_and_keeps_its_size() -> None:
     torch.testing.assert_close(steps, torch.ones_like(steps), atol=1e-3, rtol=0)
     shifts = views[:, 0, 16, 16] - 16
     assert -4.01 <= shifts.min() < -2 and 2 < shifts.max() <= 4.01
+
+
+def test_without_zoom_every_shift_by_whole_pixels_is_as_likely_and_nothing_is_blurred() -> None:
+    torch.manual_seed(0)
+    image = torch.randint(0, 256, (1, 16, 16, 3), dtype=torch.uint8)
+    views = augment(
+        image.expand(2000, -1, -1, -1), Views(min_area=0.5625, brightness=0, jitter=0, flip=False, zoom=False)
+    )
+    padded = np.pad(image[0].numpy(), ((2, 2), (2, 2), (0, 0)), mode="symmetric")
+    crops = {padded[y : y + 16, x : x + 16].tobytes() for y in range(5) for x in range(5)}
+    found = Counter(view.tobytes() for view in (views * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy())
+    assert set(found) == crops and min(found.values()) > 50
+    assert (views * 255 - (views * 255).round()).abs().max() < 0.01

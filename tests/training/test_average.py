@@ -15,6 +15,7 @@ def test_the_average_follows_and_no_gradient_reaches_it() -> None:
     follow(average, module, 0.9)
     torch.testing.assert_close(average[0].weight, 0.9 * before + 0.1 * module[0].weight)
     assert not any(parameter.requires_grad or parameter.grad is not None for parameter in average.parameters())
-    # running statistics are no weights: they are taken as they are
-    assert torch.equal(average[1].running_mean, module[1].running_mean)
+    # the module's running statistics are those of other weights
+    torch.testing.assert_close(average[1].running_mean, 0.1 * module[1].running_mean)
+    torch.testing.assert_close(average[1].running_var, 0.9 + 0.1 * module[1].running_var)
     assert average[1].num_batches_tracked == 1
