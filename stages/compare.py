@@ -79,10 +79,8 @@ def compare(names: Names, *, umap: bool) -> None:
 
 def gather(names: Names) -> comparison.Results:
     """Everything that is compared, from the files that the stages before this one wrote."""
-    evaluations = _evaluations(names.models, names.seeds)
-    qualities = {name: layout.read_json(layout.SELECTION / name / "quality.json") for name in names.strategies}
-    for name, one in qualities.items():
-        _same_seeds(one, names.seeds, layout.SELECTION / name / "quality.json")
+    evaluations = _results(layout.EVALUATION, "scores.json", names.models, names.seeds)
+    qualities = _results(layout.SELECTION, "quality.json", names.strategies, names.seeds)
     extractors = {name: _extractor(name) for name in names.extractors}
     notes = [
         f"{name}: {note}"
@@ -114,7 +112,8 @@ def across(names: Sequence[str], metric: str, csv: Path | None) -> None:
 
 def in_pairs(models: Sequence[str], seeds: Sequence[int], base: str, metric: str, csv: Path | None) -> None:
     """Prints what each model has more of a figure than the model `base`, over seeds, and writes it to a CSV file."""
-    scores = {name: [seed["scores"] for seed in one["seeds"]] for name, one in _evaluations(models, seeds).items()}
+    evaluations = _results(layout.EVALUATION, "scores.json", models, seeds)
+    scores = {name: [seed["scores"] for seed in one["seeds"]] for name, one in evaluations.items()}
     rows = pairs.differences(scores, base, metric)
     _give_out(pairs.written(rows, base, metric), rows, csv)
 
@@ -127,10 +126,11 @@ def _give_out(shown: list[list[str]], rows: list[dict[str, Any]], csv: Path | No
             layout.write_table(path, rows)
 
 
-def _evaluations(models: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
-    found = {name: layout.read_json(layout.EVALUATION / name / "scores.json") for name in models}
+def _results(folder: Path, file: str, names: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
+    """That file of each instance, which must be of these seeds."""
+    found = {name: layout.read_json(folder / name / file) for name in names}
     for name, one in found.items():
-        _same_seeds(one, seeds, layout.EVALUATION / name / "scores.json")
+        _same_seeds(one, seeds, folder / name / file)
     return found
 
 

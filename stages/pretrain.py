@@ -50,7 +50,8 @@ def main() -> None:
             seed_folder = layout.seed_folder(folder, seed)
             if method is not None:
                 # not before: random and foreign weights need no image on the device
-                images = images or Images(pool.packed, pool.indices, device)
+                if images is None:
+                    images = Images(pool.packed, pool.indices, device)
                 shown = world.everything(len(pool.indices), settings.epochs)
                 if settings.classes is not None:
                     shown = world.fixed(pool.labels, np.array([], int), settings.classes, settings.epochs)

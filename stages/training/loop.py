@@ -119,12 +119,12 @@ def _train(
     places = [indices.to(images.indexed_on) for indices in batches]
     sums: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
-    for step, indices in enumerate(batches):
+    for step, (indices, place) in enumerate(zip(batches, places, strict=True)):
         now = epoch.number + step / len(batches)
         rates = method.rates(now)
         for group in rule.param_groups:
             group["lr"] = rates[group["name"]]
-        updates = method.updates(Batch(indices, images[places[step]], epoch.labels[indices]))
+        updates = method.updates(Batch(indices, images[place], epoch.labels[indices]))
         while True:
             # a generator runs in the context of who asks: forward in half precision, backward outside of it
             with autocast(hardware.device, hardware.half):
