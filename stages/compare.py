@@ -99,6 +99,11 @@ def gather(names: Names) -> comparison.Results:
         embeddings={name: _embedding(name) for name in names.models},
         strategies={name: one["seeds"] for name, one in qualities.items()},
         extractors={name: [one] for name, one in extractors.items()},
+        read_off={
+            name: layout.read_json(path)
+            for name in names.strategies
+            if (path := layout.SELECTION / name / "curve.json").exists()
+        },
         notes=list(dict.fromkeys(notes)),
     )
 

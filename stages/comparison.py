@@ -28,7 +28,8 @@ class Column:
 class Results:
     """What is compared. scores, strategies, extractors: name -> one mapping from figure to value for each seed;
     per_class: model -> for each seed, class -> figures; curves: as comparison.curves gives them; confusions: counts
-    [C, C]; embeddings: (float32 [n, d], labels int64 [n]) of the first seed."""
+    [C, C]; embeddings: (float32 [n, d], labels int64 [n]) of the first seed; read_off: strategy -> the curve that the
+    strategy read a parameter of its own off, as figures.read_off draws it."""
 
     data: str
     seeds: list[int]
@@ -40,6 +41,7 @@ class Results:
     embeddings: Mapping[str, tuple[np.ndarray, np.ndarray]]
     strategies: Mapping[str, Sequence[Mapping[str, Any]]]
     extractors: Mapping[str, Sequence[Mapping[str, Any]]]
+    read_off: Mapping[str, Mapping[str, Any]]
     notes: list[str]
 
 

@@ -12,13 +12,13 @@ from stages.files import whole_file
 
 
 def draw(results: Results, folder: Path, *, umap: bool) -> dict[str, Path]:
-    """Draws every picture, and removes what was drawn of models that are no more. Returns name -> file."""
+    """Draws every picture, and removes what was drawn of what is no more. Returns name -> file."""
     drawn = {}
     for name, one in _pictures(results, umap).items():
         drawn[name] = folder / f"{name}.png"
         with whole_file(drawn[name]) as path:
             one(path)
-    for kind in ("confusion", "map"):
+    for kind in ("confusion", "map", "curve"):
         for stale in set(folder.glob(f"{kind}-*.png")) - set(drawn.values()):
             stale.unlink()
     return drawn
@@ -45,6 +45,8 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
             found[f"confusion-{model}"] = partial(_confusion, results, model)
         if len(results.embeddings[model][0]):
             found[f"map-{model}"] = partial(_map, results, model, umap)
+    for strategy, curve in results.read_off.items():
+        found[f"curve-{strategy}"] = partial(figures.read_off, curve)
     return found
 
 

@@ -102,7 +102,14 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
             f"The images each strategy chose to label; mean over {_seeds(results)}. Balance is the normalised entropy "
             "of the classes (1: equal shares); distances are those of the pool to the nearest chosen image.",
             strategies,
-            shown("balance", "Class balance of each strategy, as bars"),
+            [
+                *shown("balance", "Class balance of each strategy, as bars"),
+                *(
+                    one
+                    for strategy in results.read_off
+                    for one in shown(f"curve-{strategy}", f"{strategy}: what it read its radius off, first seed")
+                ),
+            ],
         ),
         Section(
             "Features",

@@ -2,13 +2,16 @@
 
 `python -m stages.select <strategy>` reads the features that the strategy names; the labels of the pool only
 for the quality, after the choice. Writes data/selection/<strategy>/: ranking.npy int64 [seeds, n] (the chosen
-first, then the others in random order), clusters.npy int64 [seeds, n] (-1 for a strategy without clusters),
-chosen.csv (the files to label, the first first, for each seed) and quality.json.
+first, then the others in random order), clusters.npy int64 [seeds, n] (-1 for noise, and for a strategy without
+clusters), chosen.csv (the files to label, the first first, for each seed, each with its cluster and why it was chosen),
+quality.json, and curve.json where the strategy read a parameter of its own off a curve.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from types import ModuleType
 from typing import Any
 
@@ -49,7 +52,8 @@ def main() -> None:
     figures, notes = [], []
     for seed, selection in zip(parameters.seeds, selections, strict=True):
         one, said = quality(features, selection, labels, classes, device)
-        figures.append({"seed": seed, **one})
+        figures.append({"seed": seed, **selection.figures, **one})
+        said = [*selection.notes, *said]
         if one["left_out"]:
             said = [*said, f"seed {seed}: {one['left_out']} of the {budget} images chosen have no label"]
         notes += [note for note in said if note not in notes]
@@ -65,15 +69,14 @@ def main() -> None:
         )
         layout.write_table(
             folder / "chosen.csv",
-            [
-                {"seed": seed, "rank": rank, "image": names[index]}
-                for seed, selection in zip(parameters.seeds, selections, strict=True)
-                for rank, index in enumerate(selection.indices, 1)
-            ],
+            [row for seed, one in zip(parameters.seeds, selections, strict=True) for row in _chosen(seed, one, names)],
         )
         layout.write_json(
             folder / "quality.json", {"strategy": name, "budget": budget, "seeds": figures, "notes": notes}
         )
+        # of the first seed, as other pictures of one seed are
+        if (curve := selections[0].curve) is not None:
+            layout.write_json(folder / "curve.json", asdict(curve) | {"x": curve.x.tolist(), "y": curve.y.tolist()})
     print(f"{name}: {budget} of {n} images, balance {', '.join(_shown(one['balance']) for one in figures)}")
 
 
@@ -90,6 +93,17 @@ def choose(
     budget above n."""
     check_budget(budget, features)
     return [strategy.select(features, budget, settings, seed=seed, device=device) for seed in seeds]
+
+
+def _chosen(seed: int, selection: Selection, names: np.ndarray) -> Iterator[dict[str, Any]]:
+    """A row for each chosen image: where it stands, and why."""
+    for place, index in enumerate(selection.indices):
+        row: dict[str, Any] = {"seed": seed, "rank": place + 1, "image": names[index]}
+        if selection.clusters is not None:
+            row["cluster"] = selection.clusters[index]
+        yield row | {
+            reason: f"{values[place]:.6g}" for reason, values in selection.reasons.items() if np.isfinite(values[place])
+        }
 
 
 def _shown(value: float | None) -> str:

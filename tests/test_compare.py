@@ -52,6 +52,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NAMES.strategies:
         seeds = [{"seed": seed, "class_counts": {"cat": 3}, "balance": 0.9 + seed / 100} for seed in (0, 1)]
         write_json(layout.SELECTION / name / "quality.json", {"strategy": name, "seeds": seeds, "notes": []})
+    curve = {"x": [1, 2, 3], "y": [3, 1, 0], "at": 2, "x_label": "radius", "y_label": "share"}
+    write_json(layout.SELECTION / "kmeans" / "curve.json", curve)
     quality = {"extractor": "pixels", "dimensions": 3072, "knn_euclidean": 0.3, "knn_cosine": None, "notes": []}
     write_json(layout.FEATURES / "pixels" / "quality.json", quality)
     write_json(layout.FEATURES / "pixels" / "speed.json", {"images_per_second": 100.0, "device": "cpu"})
@@ -72,7 +74,7 @@ def test_tables_curves_pictures_and_page(capsys: pytest.CaptureFixture[str]) -> 
     assert list(history.columns) == ["model", "seed", "epoch", "labels", "accuracy"]
     assert len(history) == 2 * 2 * 2
     assert {path.stem for path in Path("plots").glob("*.png")} == {
-        *("accuracy", "learning_curves", "accuracy_by_labels", "per_class", "balance", "features"),
+        *("accuracy", "learning_curves", "accuracy_by_labels", "per_class", "balance", "features", "curve-kmeans"),
         *(f"{kind}-{model}" for kind in ("map", "confusion") for model in NAMES.models),
     }
     printed = capsys.readouterr().out
@@ -86,7 +88,7 @@ def test_the_page_holds_everything_in_itself_and_says_what_it_shows() -> None:
     page = Path("plots/index.html").read_text()
     sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
     assert all(source.startswith(("data:image/png;base64,", "#")) for source in sources)
-    assert page.count("data:image/png") == 10
+    assert page.count("data:image/png") == 11
     for said in ("digits", "2 seeds (0, 1)", "Last epoch", "&lt;ship &amp; co&gt;", "a note"):
         assert said in page
     assert "<ship" not in page

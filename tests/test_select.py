@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from stages import layout, params, select, tenants
 from stages.errors import UserError
@@ -80,7 +82,33 @@ def test_names_the_files_to_label_best_first(name: str, project: Path, monkeypat
         for seed, ranking in zip([3, 1], rankings, strict=True)
         for rank, image in enumerate(ranking[:9], 1)
     ]
-    assert lines == ["seed,rank,image", *expected]
+    assert [",".join(line.split(",")[:3]) for line in lines] == ["seed,rank,image", *expected]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_says_of_each_file_its_cluster_and_why_it_was_chosen(
+    name: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stage(name, monkeypatch)
+    with (folder / "chosen.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    of_strategy = select.choose(
+        tenants.load("selection", name),
+        np.load(layout.FEATURES / "any" / "pool.npy"),
+        9,
+        strategies()[name],
+        seeds=[3],
+        device=torch.device("cpu"),
+    )[0]
+    assert ("cluster" in rows[0]) == (of_strategy.clusters is not None)
+    if of_strategy.clusters is not None:
+        clusters = np.load(folder / "clusters.npy")[0]
+        assert [int(row["cluster"]) for row in rows[:9]] == clusters[of_strategy.indices].tolist()
+    for reason, values in of_strategy.reasons.items():
+        assert values.shape == (9,)
+        written = [float(row[reason] or "nan") for row in rows[:9]]
+        np.testing.assert_allclose(written, values, rtol=1e-5)
+    assert (folder / "curve.json").exists() == (of_strategy.curve is not None)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)

@@ -4,6 +4,7 @@ from stages.figures.bars import bars, grouped_bars
 from stages.figures.grids import confusion, per_class
 from stages.figures.lines import accuracy_by_labels, learning_curves
 from stages.figures.planes import embedding_map
+from stages.figures.read_off import read_off
 
 __all__ = [
     "accuracy_by_labels",
@@ -13,4 +14,5 @@ __all__ = [
     "grouped_bars",
     "learning_curves",
     "per_class",
+    "read_off",
 ]

@@ -6,7 +6,8 @@ A strategy has `Settings` and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,12 +15,29 @@ from stages.errors import UserError
 
 
 @dataclass(frozen=True)
+class Curve:
+    """What a strategy read a parameter of its own off, for a picture: `y` against `x`, float [m], read at `at`."""
+
+    x: np.ndarray
+    y: np.ndarray
+    at: float
+    x_label: str
+    y_label: str
+
+
+@dataclass(frozen=True)
 class Selection:
     """`indices`: int64 [budget], images in the order to label them; `clusters`: int64 [n], the strategy's
-    own, or None."""
+    own (-1 for noise), or None; `reasons`: by name, why each was chosen, float [budget], such as its distance to the
+    centroid; `figures`: what the strategy found out, such as a radius; `curve`: what it read that off; `notes`: what
+    the user should know."""
 
     indices: np.ndarray
     clusters: np.ndarray | None
+    reasons: Mapping[str, np.ndarray] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+    curve: Curve | None = None
+    notes: tuple[str, ...] = ()
 
 
 def full_ranking(selection: Selection, n: int, seed: int) -> np.ndarray:

@@ -22,8 +22,21 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
-    """The first image at random, then always the one farthest from all those chosen."""
+    """The first image at random, then always the one farthest from all those chosen; the reason of each is its
+    `distance` to the nearest chosen before it, NaN for the first."""
     check_budget(budget, features)
     first = int(np.random.default_rng([seed, 4]).integers(len(features)))
     points = torch.from_numpy(normalised(features, settings.normalise)).to(device)
-    return Selection(k_centre(points, budget, first=first).cpu().numpy(), None)
+    picks = k_centre(points, budget, first=first)
+    return Selection(picks.cpu().numpy(), None, {"distance": _to_earlier(points[picks]).cpu().numpy()})
+
+
+def _to_earlier(points: torch.Tensor) -> torch.Tensor:
+    """The distance of each point [n, d] to the nearest of those before it, float32 [n]."""
+    found = [points.new_full((1,), torch.nan)]
+    for start in range(1, len(points), 1024):
+        block = points[start : start + 1024]
+        distances = torch.cdist(block, points[: start + len(block) - 1])
+        later = torch.ones_like(distances, dtype=torch.bool).triu(start)
+        found.append(distances.masked_fill(later, torch.inf).amin(1))
+    return torch.cat(found)

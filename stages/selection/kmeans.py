@@ -24,7 +24,8 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
-    """Round by round one image of each cluster, so that the first images of the ranking are spread as well.
+    """Round by round one image of each cluster, so that the first images of the ranking are spread as well. The
+    reason of each is its `distance` to the centroid.
 
     Where a cluster has fewer images than it should give, the others give more, in further rounds.
     """
@@ -32,15 +33,13 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     points = torch.from_numpy(normalised(features, settings.normalise)).to(device)
     centres, labels, _ = kmeans(points, -(-budget // settings.per_centroid), seed=seed)
     clusters = labels.cpu().numpy()
-    if settings.pick == "nearest":
-        order = torch.cat([(x - centres[c]).norm(dim=1) for x, c in _blocks(points, labels)]).cpu().numpy()
-    else:
-        order = np.random.default_rng([seed, 3]).random(len(features))
+    distances = torch.cat([(x - centres[c]).norm(dim=1) for x, c in _blocks(points, labels)]).cpu().numpy()
+    order = distances if settings.pick == "nearest" else np.random.default_rng([seed, 3]).random(len(features))
     by_cluster = np.lexsort((order, clusters))  # stable: ties by the lower index
     first = np.searchsorted(clusters[by_cluster], clusters[by_cluster])
     turn = np.arange(len(features)) - first
-    indices = by_cluster[np.lexsort((clusters[by_cluster], turn))][:budget]
-    return Selection(indices.astype(np.int64), clusters)
+    indices = by_cluster[np.lexsort((clusters[by_cluster], turn))][:budget].astype(np.int64)
+    return Selection(indices, clusters, {"distance": distances[indices]})
 
 
 def _blocks(points: torch.Tensor, labels: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:

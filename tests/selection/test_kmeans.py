@@ -69,3 +69,11 @@ def test_normalise_tells_directions_apart_not_lengths() -> None:
     pool = np.concatenate([directions * length for length in (1, 5, 25)]).astype(np.float32)
     found = select(pool, 3, settings(normalise=True), seed=0, device=CPU)
     assert {index % 3 for index in found.indices.tolist()} == {0, 1, 2}
+
+
+def test_the_reason_is_the_distance_to_the_middle() -> None:
+    pool = piles([21, 21, 21])
+    found = select(pool, 63, settings(21), seed=0, device=CPU)
+    middles = pool[[0, 21, 42]][found.indices // 21]
+    expected = np.linalg.norm(pool[found.indices] - middles, axis=1)
+    np.testing.assert_allclose(found.reasons["distance"], expected, atol=1e-5)
