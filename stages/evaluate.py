@@ -53,10 +53,13 @@ def main() -> None:
                 embedding, test.labels, reference, pool.labels, len(classes), wanted.neighbours, seed
             )
         figures["accuracy"] = scores.accuracy(test.labels, predicted)
+        figures["balanced_accuracy"] = scores.balanced_accuracy(test.labels, predicted)
+        figures["macro_f1"] = scores.macro_f1(test.labels, predicted)
         for subset, ids in wanted.class_ids(classes).items():
             figures[f"accuracy/{subset}"] = scores.subset_accuracy(test.labels, predicted, ids)
         introduced = layout.read_json(folder / "introduced.json")
         through = by_class(history, classes)
+        figures["validation_balanced_accuracy_last"] = balanced(through)
         figures |= novelty.summary(through, introduced)
         each = of_classes(through, introduced, test.labels, predicted)
         seeds.append({"seed": seed, "scores": figures, "per_class": each})
@@ -128,6 +131,12 @@ def by_class(history: pd.DataFrame, classes: list[str]) -> dict[str, np.ndarray]
     """For each class by name: its validation accuracy after each epoch, [E], or [0] where it was not measured."""
     columns = {name: history.get(f"validation_accuracy/{name}", pd.Series(dtype=float)) for name in classes}
     return {name: column.dropna().to_numpy() for name, column in columns.items()}
+
+
+def balanced(through: novelty.Accuracies) -> float | None:
+    """The mean of the classes' last validation accuracies; classes without validation images are left out."""
+    last = [accuracies[-1] for accuracies in through.values() if len(accuracies)]
+    return float(np.mean(last)) if last else None
 
 
 def of_classes(

@@ -19,6 +19,28 @@ def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float | None:
     return float((labels == predictions)[known].mean()) if known.any() else None
 
 
+def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> float | None:
+    """The mean of the accuracies on the images of each class; classes without images are left out."""
+    classes = np.unique(labels[labels >= 0])
+    if not len(classes):
+        return None
+    return float(np.mean([subset_accuracy(labels, predictions, [c]) for c in classes]))
+
+
+def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float | None:
+    """The mean over classes of F1 = 2 right / (images of the class + predictions of it); classes without images are
+    left out. Unlike balanced accuracy it tells a class that draws images of others, also in a test part of equal
+    classes."""
+    known = labels >= 0
+    true, found = labels[known], predictions[known]
+    classes = np.unique(true)
+    if not len(classes):
+        return None
+    right = [((true == c) & (found == c)).sum() for c in classes]
+    both = [(true == c).sum() + (found == c).sum() for c in classes]
+    return float(np.mean(2 * np.array(right) / np.array(both)))
+
+
 def per_class_accuracy(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[float | None]:
     """The accuracy on the images of each class; None for a class without images."""
     return [subset_accuracy(labels, predictions, [c]) for c in range(classes)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,36 @@ PREDICTIONS = np.array([0, 1, 1, 1, 3, 0])
 def test_accuracy_leaves_out_unknown_labels() -> None:
     assert scores.accuracy(LABELS, PREDICTIONS) == pytest.approx(3 / 5)
     assert scores.accuracy(np.array([-1, -1]), np.array([0, 1])) is None
+
+
+def test_balanced_accuracy_and_macro_f1_are_those_of_scikit_learn() -> None:
+    from sklearn.metrics import balanced_accuracy_score, f1_score
+
+    rng = np.random.default_rng(0)
+    labels = rng.choice(5, 400, p=[0.6, 0.2, 0.1, 0.06, 0.04])
+    predictions = np.where(rng.random(400) < 0.6, labels, rng.integers(6, size=400))
+    assert scores.balanced_accuracy(labels, predictions) == pytest.approx(balanced_accuracy_score(labels, predictions))
+    expected = f1_score(labels, predictions, labels=range(5), average="macro")  # class 5 has no image
+    assert scores.macro_f1(labels, predictions) == pytest.approx(expected)
+
+
+def test_classes_that_are_guessed_alone_or_not_at_all_count_as_one_class_each() -> None:
+    labels, predictions = np.array([0] * 8 + [1, -1, -1]), np.zeros(11, int)
+    assert scores.accuracy(labels, predictions) == pytest.approx(8 / 9)
+    assert scores.balanced_accuracy(labels, predictions) == 0.5
+    assert scores.macro_f1(labels, predictions) == pytest.approx((16 / 17 + 0) / 2)
+
+
+def test_in_equal_classes_balanced_accuracy_is_accuracy_and_macro_f1_is_not() -> None:
+    labels, predictions = np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1])
+    assert scores.balanced_accuracy(labels, predictions) == scores.accuracy(labels, predictions) == 0.75
+    assert scores.macro_f1(labels, predictions) == pytest.approx((4 / 5 + 2 / 3) / 2)
+
+
+@pytest.mark.parametrize("score", [scores.accuracy, scores.balanced_accuracy, scores.macro_f1])
+def test_without_a_label_there_is_no_figure(score: Any) -> None:
+    assert score(np.array([-1, -1]), np.array([0, 1])) is None
+    assert score(np.empty(0, int), np.empty(0, int)) is None
 
 
 def test_accuracy_of_each_class() -> None:
