@@ -6,21 +6,24 @@ data/features; writes metrics/ (metrics.json, compare.csv, compare.md) and plots
 the differences to the first; a revision is a branch, tag, commit, DVC experiment, or "workspace".
 `python -m stages.compare --pairs MODEL [--metric accuracy] [--csv FILE]` prints the differences of all models to that
 one, in pairs over seeds.
+`python -m stages.compare --advice [MODEL ...] [--revisions ...] [--metric accuracy] [--csv FILE]` prints how many more
+labels the next points of accuracy would take: by the rounds of a training, or by revisions of different budgets.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stages import comparison, drawing, layout, pairs, report, revisions
+from stages import advice, budgets, comparison, drawing, layout, pairs, report, revisions, tenants
 from stages.errors import UserError, run
 from stages.files import whole_file
+from stages.forecast import Points
 
 if TYPE_CHECKING:
     import pandas
@@ -39,14 +42,21 @@ class Names:
 
 def main() -> None:
     arguments = _arguments()
+    metric = arguments.metric or "accuracy"
+    if arguments.revisions and arguments.advice is not None:
+        advise_across(arguments.advice, arguments.revisions, metric, arguments.csv)
+        return
     if arguments.revisions:
-        across(arguments.revisions, arguments.metric, arguments.csv)
+        across(arguments.revisions, metric, arguments.csv)
         return
     from stages import params
 
     parameters = params.read()
     if arguments.pairs:
-        in_pairs(list(parameters.models), parameters.seeds, arguments.pairs, arguments.metric, arguments.csv)
+        in_pairs(list(parameters.models), parameters.seeds, arguments.pairs, metric, arguments.csv)
+        return
+    if arguments.advice is not None:
+        advise(list(parameters.models), parameters.seeds, arguments.advice, arguments.csv)
         return
     names = Names(
         parameters.data.name,
@@ -82,6 +92,8 @@ def gather(names: Names) -> comparison.Results:
     evaluations = _results(layout.EVALUATION, "scores.json", names.models, names.seeds)
     qualities = _results(layout.SELECTION, "quality.json", names.strategies, names.seeds)
     extractors = {name: _extractor(name) for name in names.extractors}
+    histories = {(name, seed): _history(name, seed) for name in names.models for seed in names.seeds}
+    description = layout.description()
     notes = [
         f"{name}: {note}"
         for one in (evaluations, qualities, extractors)
@@ -91,10 +103,10 @@ def gather(names: Names) -> comparison.Results:
     return comparison.Results(
         data=names.data,
         seeds=list(names.seeds),
-        classes=list(layout.description()["classes"]),
+        classes=list(description["classes"]),
         scores={name: [seed["scores"] for seed in one["seeds"]] for name, one in evaluations.items()},
         per_class={name: [seed["per_class"] for seed in one["seeds"]] for name, one in evaluations.items()},
-        curves=comparison.curves({(name, seed): _history(name, seed) for name in names.models for seed in names.seeds}),
+        curves=comparison.curves(histories),
         confusions={name: _confusion(name) for name in names.models},
         embeddings={name: _embedding(name) for name in names.models},
         strategies={name: one["seeds"] for name, one in qualities.items()},
@@ -104,6 +116,8 @@ def gather(names: Names) -> comparison.Results:
             for name in names.strategies
             if (path := layout.SELECTION / name / "curve.json").exists()
         },
+        counts=description["counts"],
+        forecasts=advice.forecasts(budgets.by_round(histories)),
         notes=list(dict.fromkeys(notes)),
     )
 
@@ -121,6 +135,42 @@ def in_pairs(models: Sequence[str], seeds: Sequence[int], base: str, metric: str
     scores = {name: [seed["scores"] for seed in one["seeds"]] for name, one in evaluations.items()}
     rows = pairs.differences(scores, base, metric)
     _give_out(pairs.written(rows, base, metric), rows, csv)
+
+
+def advise(models: Sequence[str], seeds: Sequence[int], wanted: Sequence[str], csv: Path | None) -> None:
+    """Prints the labels to add for more validation accuracy, by the rounds of the models wanted (none: of all that
+    have rounds), and writes them to a CSV file."""
+    for name in wanted:
+        if name not in models:
+            raise UserError(f"--advice {name}: no model of params.yaml; {tenants.choices(name, models)}")
+    histories = {(name, seed): _history(name, seed) for name in wanted or models for seed in seeds}
+    _advise("Validation accuracy after each round.", budgets.by_round(histories), wanted, csv)
+
+
+def advise_across(wanted: Sequence[str], names: Sequence[str], metric: str, csv: Path | None) -> None:
+    """Prints the labels to add for more of an accuracy, by revisions whose budgets differ, and nothing else should;
+    and writes them to a CSV file."""
+    names = list(dict.fromkeys(names))
+    metrics = {name: revisions.read(name, layout.METRICS / "metrics.json") for name in names}
+    revisions.check(metrics, metric)
+    if not comparison.is_share(metric):
+        raise UserError(f"--metric {metric}: advice is on accuracies and macro_f1; name one of them")
+    points = budgets.by_revision(metrics.values(), metric)
+    for name in wanted:
+        if name not in points:
+            raise UserError(f"--advice {name}: no revision has its {metric}; {tenants.choices(name, points)}")
+    _advise(f"{metric} at {', '.join(names)}.", points, wanted, csv)
+
+
+def _advise(of: str, points: Mapping[str, Points], wanted: Sequence[str], csv: Path | None) -> None:
+    names = list(wanted or points)
+    found = advice.forecasts({name: points[name] for name in names if name in points})
+    refused = {name: advice.refusal(name, points.get(name)) for name in names if name not in found}
+    if not found:
+        raise UserError(next(iter(refused.values()), advice.refusal("--advice", None)))
+    lines = [refused[name] if name in refused else advice.sentence(name, found[name]) for name in names]
+    print("\n".join([of, advice.MEANING, "", *lines, ""]))
+    _give_out(advice.written(found), advice.rows(found), csv)
 
 
 def _give_out(shown: list[list[str]], rows: list[dict[str, Any]], csv: Path | None) -> None:
@@ -143,13 +193,16 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stages.compare", description="Compares models, or revisions.")
     parser.add_argument("--revisions", nargs="+", metavar="REVISION", help="branches, tags, experiments, workspace")
     parser.add_argument("--pairs", metavar="MODEL", help="the model to hold all others against, seed by seed")
-    parser.add_argument("--metric", default="accuracy", help="the figure to compare (default: accuracy)")
+    parser.add_argument("--advice", nargs="*", metavar="MODEL", help="how many labels more accuracy would take")
+    parser.add_argument("--metric", help="the figure to compare (default: accuracy)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the table there")
     arguments = parser.parse_args()
-    if arguments.revisions and arguments.pairs:
-        parser.error("--revisions and --pairs don't go together")
-    if not (arguments.revisions or arguments.pairs) and (arguments.csv or arguments.metric != "accuracy"):
-        parser.error("--metric and --csv go with --revisions or --pairs")
+    if arguments.pairs and (arguments.revisions or arguments.advice is not None):
+        parser.error("--pairs goes with neither --revisions nor --advice")
+    if arguments.metric and not (arguments.revisions or arguments.pairs):
+        parser.error("--metric goes with --revisions or --pairs; of rounds only the validation accuracy is known")
+    if arguments.csv and not (arguments.revisions or arguments.pairs or arguments.advice is not None):
+        parser.error("--csv goes with --revisions, --pairs or --advice")
     return arguments
 
 

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas
 
+    from stages.forecast import Forecast
+
 DASH = "–"
+# figures whose spread over seeds goes into metrics.json, for curves across revisions; of all figures it would double it
+SPREAD = ("accuracy", "validation_accuracy_last")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Results:
     """What is compared. scores, strategies, extractors: name -> one mapping from figure to value for each seed;
     per_class: model -> for each seed, class -> figures; curves: as comparison.curves gives them; confusions: counts
     [C, C]; embeddings: (float32 [n, d], labels int64 [n]) of the first seed; read_off: strategy -> the curve that the
-    strategy read a parameter of its own off, as figures.read_off draws it."""
+    strategy read a parameter of its own off, as figures.read_off draws it; counts: part of the split -> class (or
+    "unknown") -> images; forecasts: of the models that were told more labels in rounds."""
 
     data: str
     seeds: list[int]
@@ -42,6 +47,8 @@ class Results:
     strategies: Mapping[str, Sequence[Mapping[str, Any]]]
     extractors: Mapping[str, Sequence[Mapping[str, Any]]]
     read_off: Mapping[str, Mapping[str, Any]]
+    counts: Mapping[str, Mapping[str, int]]
+    forecasts: Mapping[str, Forecast]
     notes: list[str]
 
 
@@ -69,11 +76,20 @@ def summary(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> pandas.DataFra
 
 
 def nested(table: pandas.DataFrame) -> dict[str, dict[str, float]]:
-    """{name: {figure: mean}}, to 6 digits, without what was not measured: what `dvc metrics` reads."""
+    """{name: {figure: mean}}, to 6 digits, without what was not measured: what `dvc metrics` reads. With several seeds,
+    <figure>_std and <figure>_n follow the figures of SPREAD."""
     found: dict[str, dict[str, float]] = {name: {} for name in table["name"]}
     for row in table.dropna(subset=["mean"]).to_dict("records"):
-        found[row["name"]][row["figure"]] = round(row["mean"], 6)
+        one, figure = found[row["name"]], row["figure"]
+        one[figure] = round(row["mean"], 6)
+        if figure in SPREAD and row["n"] > 1:
+            one |= {f"{figure}_std": round(row["std"], 6), f"{figure}_n": row["n"]}
     return found
+
+
+def is_share(figure: str) -> bool:
+    """Whether a figure is a share, which people read as percent: an accuracy, or its spread, or macro-F1."""
+    return ("accuracy" in figure or figure.startswith("macro_f1")) and not figure.endswith("_n")
 
 
 def wide(table: pandas.DataFrame) -> pandas.DataFrame:

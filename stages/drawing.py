@@ -18,8 +18,8 @@ def draw(results: Results, folder: Path, *, umap: bool) -> dict[str, Path]:
         drawn[name] = folder / f"{name}.png"
         with whole_file(drawn[name]) as path:
             one(path)
-    for kind in ("confusion", "map", "curve"):
-        for stale in set(folder.glob(f"{kind}-*.png")) - set(drawn.values()):
+    for kind in ("confusion-*", "map-*", "curve-*", "advice"):
+        for stale in set(folder.glob(f"{kind}.png")) - set(drawn.values()):
             stale.unlink()
     return drawn
 
@@ -40,6 +40,9 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
         "balance": lambda path: figures.bars(balance, path, label="class balance", share=False),
         "features": lambda path: figures.grouped_bars(features, distances, path, label="10-NN accuracy"),
     }
+    told = {model: one for model, one in results.forecasts.items() if one.points.counts > 2}
+    if told:
+        found["advice"] = lambda path: figures.advice(told, models, path)
     for model in models:
         if results.confusions[model].sum():
             found[f"confusion-{model}"] = partial(_confusion, results, model)

@@ -34,8 +34,8 @@ details { margin: 0.5rem 0; border-top: 1px solid var(--line); padding-top: 0.5r
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a caption, a table (its head first; or none), pictures (a file and what it shows), and what lies
-    folded below it."""
+    """A heading, a caption (a paragraph for each line), a table (its head first; or none), pictures (a file and what it
+    shows), and what lies folded below it."""
 
     title: str
     caption: str
@@ -64,7 +64,7 @@ def html(title: str, about: Sequence[str], sections: Sequence[Section]) -> str:
 
 
 def _body(section: Section) -> str:
-    caption = f"<p>{escape(section.caption)}</p>" if section.caption else ""
+    caption = "".join(f"<p>{escape(line)}</p>" for line in section.caption.splitlines())
     return caption + _table(section.table) + "".join(_picture(*one) for one in section.pictures)
 
 

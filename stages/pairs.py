@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stages import tenants
-from stages.comparison import DASH
+from stages.comparison import DASH, is_share
 from stages.errors import UserError
 
 Scores = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -48,7 +48,7 @@ def _interval(values: Sequence[float], confidence: float) -> dict[str, float | N
 
 def written(rows: Sequence[Mapping[str, Any]], base: str, figure: str) -> list[list[str]]:
     """The table for people, its head first: accuracies in points, differences with their sign."""
-    share = "accuracy" in figure
+    share = is_share(figure)
 
     def number(value: float | None) -> str:
         if value is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from stages import comparison
+from stages import advice, comparison
 from stages.comparison import Column, Results
 from stages.page import Section, html
 
@@ -43,15 +43,20 @@ CLASSES = [
     Column("known_kept", "known before: last over then (%)", share=True),
 ]
 
+UNEQUAL = 1.5  # largest class over smallest
+
 
 def text(results: Results) -> str:
     """The tables in Markdown."""
     models, strategies, extractors = _tables(results)
+    of, sentences = _advice(results)
+    told = ["## Budget advice", of, "\n".join(f"- {one}" for one in sentences)]
     parts = [
         "## Models",
         _spread(results),
         comparison.markdown(models),
         *(["## Late classes", _LATE, comparison.markdown(late)] if (late := _late(results)) else []),
+        *([*told, comparison.markdown(advice.written(results.forecasts))] if sentences else []),
         "## Selection",
         "The images each strategy chose to label.",
         comparison.markdown(strategies),
@@ -72,6 +77,13 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
     def shown(name: str, shows: str) -> list[tuple[Path, str]]:
         return [(pictures[name], shows)] if name in pictures else []
 
+    of, sentences = _advice(results)
+    told = Section(
+        "Budget advice",
+        "\n".join([of, *sentences, _ADVICE_PICTURE] if "advice" in pictures else [of, *sentences]),
+        advice.written(results.forecasts),
+        shown("advice", "Validation accuracy by labels told, with its forecast"),
+    )
     band = f"band and bars: one standard deviation over {_seeds(results)}" if len(results.seeds) > 1 else "one seed"
     sections = [
         Section("Models", "", models, shown("accuracy", "Test accuracy of each model, as bars")),
@@ -85,6 +97,7 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
             f"Accuracy on the validation images against the labels told so far; the mark is the last epoch; {band}.",
             pictures=shown("accuracy_by_labels", "Validation accuracy by labels told"),
         ),
+        *([told] if sentences else []),
         Section(
             "Classes",
             f"Accuracy on the test images of each class, last epoch, mean over {_seeds(results)}.",
@@ -136,6 +149,7 @@ def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[li
     subsets = [one for one in dict.fromkeys(table["figure"]) if one.startswith("accuracy/")]
     models = [
         Column("accuracy", "test (%)", share=True),
+        *_beside_accuracy(results),
         *(Column(one, f"test, {one.removeprefix('accuracy/')} (%)", share=True) for one in subsets),
         Column("validation_accuracy_last", "validation (%)", share=True),
         Column("validation_accuracy_best", "best validation (%)", share=True),
@@ -152,6 +166,30 @@ def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[li
     )
 
 
+def _beside_accuracy(results: Results) -> list[Column]:
+    """What accuracy hides where classes are unequal. In a test part of equal classes balanced accuracy is accuracy."""
+    test, pool = (_unequal(results.counts[part]) for part in ("test", "pool"))
+    balanced = Column("balanced_accuracy", "balanced (%)", share=True)
+    macro_f1 = Column("macro_f1", "macro-F1 (%)", share=True)
+    return [*([balanced] if test else []), *([macro_f1] if test or pool else [])]
+
+
+def _unequal(counts: Mapping[str, int]) -> bool:
+    """Whether the classes that have images have clearly different numbers of them."""
+    known = [count for name, count in counts.items() if name != "unknown" and count]
+    return bool(known) and max(known) >= UNEQUAL * min(known)
+
+
+def _advice(results: Results) -> tuple[str, list[str]]:
+    """What the budget advice is of, and its sentence for each model that was told labels in rounds."""
+    of = f"Accuracy on the validation images after the last epoch of each round, mean over {_seeds(results)}."
+    return f"{of} {advice.MEANING}", [advice.sentence(model, one) for model, one in results.forecasts.items()]
+
+
+_ADVICE_PICTURE = (
+    "Points: mean and one standard deviation over seeds. Lines: the law, dashed ahead of what was measured; bands: its "
+    "95 % interval. Stars: the next point, with the interval of its labels."
+)
 _LATE = (
     "Of models whose classes appear after the first epoch: how many do, and how many of these are learnt, so that some "
     "validation image of it is right in the end; over those learnt, the epochs from the first sight of the class to "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import tenants
-from stages.comparison import DASH
+from stages.comparison import DASH, is_share
 from stages.errors import UserError
 
 WORKSPACE = "workspace"
@@ -37,14 +37,19 @@ def known() -> list[str]:
     return [WORKSPACE, *heads.split(), *_experiments()]
 
 
+def check(metrics: Mapping[str, Metrics], figure: str) -> None:
+    """Raises UserError for a figure that no model has at any revision."""
+    figures = sorted({name for models in metrics.values() for one in models.values() for name in one})
+    if figure not in figures:
+        raise UserError(f"--metric {figure}: no model has it; {tenants.choices(figure, figures)}")
+
+
 def table(metrics: Mapping[str, Metrics], figure: str) -> list[dict[str, Any]]:
     """A row for each model: model, the value at each revision, and "<revision> - <first>" for each but the first.
 
     What a revision lacks is None. Raises UserError for a figure that no model has at any revision.
     """
-    figures = sorted({name for models in metrics.values() for one in models.values() for name in one})
-    if figure not in figures:
-        raise UserError(f"--metric {figure}: no model has it; {tenants.choices(figure, figures)}")
+    check(metrics, figure)
     first, *others = metrics
     lines = []
     for model in dict.fromkeys(model for models in metrics.values() for model in models):
@@ -59,7 +64,7 @@ def table(metrics: Mapping[str, Metrics], figure: str) -> list[dict[str, Any]]:
 
 def written(lines: Sequence[Mapping[str, Any]], figure: str) -> list[list[str]]:
     """The table for people, its head first: shares as percent, differences with their sign, a dash for None."""
-    share = "accuracy" in figure
+    share = is_share(figure)
     head = list(lines[0])
     first = head[1]
     differences = {name for name in head if name.endswith(f" - {first}")}

@@ -30,6 +30,7 @@ def write_model(name: str, accuracy: float | None, seeds: list[int]) -> None:
     folder = layout.EVALUATION / name
     per_class = {one: {"test_accuracy": accuracy, "introduced_epoch": 1, "forgetting": 0.1} for one in CLASSES}
     scores = {"accuracy": accuracy, "accuracy/first_2": accuracy, "ari": 0.5, "labels_used": 40, "epochs": 3}
+    scores |= {"balanced_accuracy": accuracy, "macro_f1": accuracy}
     found = [{"seed": seed, "scores": scores, "per_class": per_class} for seed in seeds]
     write_json(folder / "scores.json", {"model": name, "regime": name, "seeds": found, "notes": ["a note"]})
     confusion = pd.DataFrame(np.eye(3, dtype=int) * 4, index=CLASSES, columns=CLASSES)
@@ -46,7 +47,8 @@ def write_model(name: str, accuracy: float | None, seeds: list[int]) -> None:
 @pytest.fixture(autouse=True)
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    write_json(layout.SPLIT / "description.json", {"classes": CLASSES, "size": 32})
+    counts = dict.fromkeys(("pool", "validation", "test"), dict.fromkeys(CLASSES, 4) | {"unknown": 0})
+    write_json(layout.SPLIT / "description.json", {"classes": CLASSES, "size": 32, "counts": counts})
     write_model("supervised", 0.5, [0, 1])
     write_model("gradual", 0.75, [0, 1])
     for name in NAMES.strategies:
@@ -141,6 +143,58 @@ def test_images_without_any_known_label_are_compared_too() -> None:
         pd.DataFrame(0, index=CLASSES, columns=CLASSES).to_csv(layout.EVALUATION / model / "confusion.csv")
     compare.compare(NAMES, umap=True)
     assert "accuracy" not in json.loads(Path("metrics/metrics.json").read_text())["gradual"]
+
+
+def train_in_rounds(model: str, accuracies: list[float]) -> None:
+    for seed in (0, 1):
+        told = [10 * 2**number for number in range(len(accuracies))]
+        history = {"epoch": range(1, len(told) + 1), "round": range(len(told)), "labels_revealed": told}
+        values = [one + (-1) ** (seed + number) / 200 for number, one in enumerate(accuracies)]
+        path = layout.seed_folder(layout.MODELS / model, seed) / "history.csv"
+        pd.DataFrame(history | {"validation_accuracy": values}).to_csv(path, index=False)
+
+
+def test_labels_told_in_rounds_give_budget_advice() -> None:
+    compare.compare(NAMES, umap=False)
+    assert "Budget advice" not in Path("plots/index.html").read_text() + Path("metrics/compare.md").read_text()
+    train_in_rounds("gradual", [0.3, 0.45, 0.55, 0.62])
+    compare.compare(NAMES, umap=False)
+    assert Path("plots/advice.png").exists()
+    page, text = Path("plots/index.html").read_text(), Path("metrics/compare.md").read_text()
+    assert page.count("data:image/png") == 11
+    sentence = re.search(
+        r"gradual: 62\.\d % with 80 labels.*; about \d+ more \(95 %: .*\) for the next point \(.* %\)", text
+    )
+    assert sentence and f"<p>{sentence[0]}</p>" in page
+    assert "supervised" not in text.split("## Budget advice")[1].split("## Selection")[0]
+    # with two numbers of labels there is a sentence, and nothing to see
+    train_in_rounds("gradual", [0.3, 0.45])
+    compare.compare(NAMES, umap=False)
+    assert not Path("plots/advice.png").exists()
+    assert "two numbers of labels alone" in Path("plots/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("pool", "test", "shown"),
+    [
+        ([9, 8, 7], [4, 4, 4], []),
+        ([90, 9, 90], [4, 4, 4], ["macro-F1 (%)"]),
+        ([9, 9, 9], [4, 4, 12], ["balanced (%)", "macro-F1 (%)"]),
+        ([9, 9, 9], [0, 4, 4], []),
+        ([0, 0, 0], [0, 0, 0], []),
+    ],
+)
+def test_what_accuracy_hides_is_shown_where_classes_are_unequal(
+    pool: list[int], test: list[int], shown: list[str]
+) -> None:
+    parts = {"pool": pool, "validation": pool, "test": test}
+    counts = {part: dict(zip(CLASSES, found, strict=True)) | {"unknown": 1000} for part, found in parts.items()}
+    write_json(layout.SPLIT / "description.json", {"classes": CLASSES, "size": 32, "counts": counts})
+    compare.compare(NAMES, umap=False)
+    head = Path("metrics/compare.md").read_text().split("| model")[1].splitlines()[0]
+    assert [title for title in ("balanced (%)", "macro-F1 (%)") if title in head] == shown
+    table = pd.read_csv("metrics/compare.csv")
+    assert {"balanced_accuracy", "macro_f1", "macro_f1_std"} <= set(table.columns)
 
 
 def test_metric_without_revisions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

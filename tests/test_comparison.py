@@ -50,6 +50,23 @@ def test_metrics_hold_numbers_only_in_the_order_of_the_parameters() -> None:
     assert json.dumps(comparison.nested(table), allow_nan=False) == '{"b": {"accuracy": 0.333333}, "a": {}}'
 
 
+def test_metrics_tell_the_spread_of_the_figures_that_curves_are_made_of() -> None:
+    table = comparison.summary({"m": [{"accuracy": 0.5, "nmi": 0.1}, {"accuracy": 0.6, "nmi": 0.2}]})
+    assert comparison.nested(table)["m"] == {
+        "accuracy": 0.55,
+        "accuracy_std": pytest.approx(0.070711),
+        "accuracy_n": 2,
+        "nmi": 0.15,
+    }
+    json.dumps(comparison.nested(table), allow_nan=False)
+
+
+def test_shares_are_accuracies_and_macro_f1() -> None:
+    shares = ["accuracy", "accuracy_std", "knn_accuracy", "accuracy/pets", "validation_accuracy_last", "macro_f1"]
+    assert all(map(comparison.is_share, shares))
+    assert not any(map(comparison.is_share, ["nmi", "accuracy_n", "epochs", "labels_used"]))
+
+
 def test_wide_has_a_row_for_each_model_and_mean_std_n_of_each_figure(table: pd.DataFrame) -> None:
     wide = comparison.wide(table)
     assert list(wide["model"]) == ["b", "a"]

@@ -12,6 +12,7 @@ from PIL import Image
 
 from stages import figures
 from stages.figures.style import MODELS, styles
+from stages.forecast import Forecast, Points, forecast
 
 MODEL_NAMES = ["supervised", "gradual"]
 VALUES = pd.DataFrame(
@@ -46,6 +47,16 @@ DISTANCES = {"knn_euclidean": "Euclidean", "knn_cosine": "cosine"}
 FEATURES = pd.DataFrame(
     [("pixels", "knn_euclidean", 0.3, np.nan, 1), ("pixels", "knn_cosine", 0.4, np.nan, 1)], columns=VALUES.columns
 )
+
+
+def forecasts(spread: float = 0.01) -> dict[str, Forecast]:
+    """supervised has a next point in sight, gradual has none, as its accuracy falls."""
+    labels = np.array([100.0, 200, 400, 800])
+    rises = Points(labels, 0.9 - 3 * labels**-0.5, np.full(4, spread), np.full(4, 3))
+    falls = Points(labels, 0.5 - labels / 8000, np.full(4, spread), np.full(4, 3))
+    return {"supervised": forecast(rises), "gradual": forecast(falls)}
+
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     "curves": lambda path: figures.learning_curves(curves(), MODEL_NAMES, path),
     "curves of one seed": lambda path: figures.learning_curves(curves(seeds=1), MODEL_NAMES, path),
@@ -54,6 +65,9 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "labels": lambda path: figures.accuracy_by_labels(curves(), MODEL_NAMES, path),
     "labels, none told": lambda path: figures.accuracy_by_labels(curves().assign(labels=0), MODEL_NAMES, path),
     "labels, all equal": lambda path: figures.accuracy_by_labels(curves().assign(labels=7), MODEL_NAMES, path),
+    "advice": lambda path: figures.advice(forecasts(), MODEL_NAMES, path),
+    "advice without a spread": lambda path: figures.advice(forecasts(np.nan), MODEL_NAMES, path),
+    "advice, none to give": lambda path: figures.advice({"gradual": forecasts()["gradual"]}, MODEL_NAMES, path),
     "bars": lambda path: figures.bars(VALUES, path, label="test accuracy"),
     "bars, none": lambda path: figures.bars(NONE, path, label="test accuracy"),
     "grouped": lambda path: figures.grouped_bars(FEATURES, DISTANCES, path, label="10-NN accuracy"),

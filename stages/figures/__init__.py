@@ -1,5 +1,6 @@
 """Every picture: from arrays and tables to a PNG file. Nothing here knows where files lie or what a stage is."""
 
+from stages.figures.advice import advice
 from stages.figures.bars import bars, grouped_bars
 from stages.figures.grids import confusion, per_class
 from stages.figures.lines import accuracy_by_labels, learning_curves
@@ -8,6 +9,7 @@ from stages.figures.read_off import read_off
 
 __all__ = [
     "accuracy_by_labels",
+    "advice",
     "bars",
     "confusion",
     "embedding_map",

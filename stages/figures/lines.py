@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.figures.style import Style, legend_right, percent, picture, styles
+from stages.figures.style import Style, legend_right, percent, picture, plain_log, styles
 
 if TYPE_CHECKING:
     import pandas
@@ -52,7 +52,7 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
     told = curves[curves["labels"] > 0]
     with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
         axis = figure.add_subplot()
-        _plain_log(axis, told["labels"])
+        plain_log(axis, told["labels"].to_numpy())
         for model in _by_last(told, models):
             epochs, look = _over_seeds(told[told["model"] == model], "epoch"), looks[model]
             last = epochs.iloc[-1]
@@ -99,21 +99,6 @@ def _band(axis: Axes, epochs: pandas.DataFrame, x: str, look: Style) -> None:
     low, high = several["mean"] - several["std"], several["mean"] + several["std"]
     if len(several):
         axis.fill_between(several[x], low, high, color=look.colour, alpha=0.15, linewidth=0)
-
-
-def _plain_log(axis: Axes, labels: pandas.Series) -> None:
-    """A log axis with ticks at 1, 2 and 5 of each decade, written out; wide enough when all budgets are equal."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axis.set_xscale("log")
-    if len(labels):
-        axis.set_xlim(labels.min() / 1.6, labels.max() * 1.6)
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
-    decades = labels.max() / labels.min() if len(labels) else 1
-    if decades > 300:  # too many ticks to write 2 and 5 as well
-        axis.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=20))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else ""))
-    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _finish(axis: Axes, entries: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -91,6 +92,22 @@ def percent(axis: Axes, which: str) -> None:
 
     chosen = axis.xaxis if which == "x" else axis.yaxis
     chosen.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
+
+
+def plain_log(axis: Axes, labels: np.ndarray) -> None:
+    """A log axis for numbers of labels, with ticks at 1, 2 and 5 of each decade, written out; wide enough when all are
+    equal."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_xscale("log")
+    if len(labels):
+        axis.set_xlim(labels.min() / 1.6, labels.max() * 1.6)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
+    decades = labels.max() / labels.min() if len(labels) else 1
+    if decades > 300:  # too many ticks to write 2 and 5 as well
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=20))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else ""))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def legend_right(axis: Axes, entries: int, per_column: int = 24) -> None:
