@@ -18,6 +18,7 @@ def test_accuracy_leaves_out_unknown_labels() -> None:
     assert scores.accuracy(np.array([-1, -1]), np.array([0, 1])) is None
 
 
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_balanced_accuracy_and_macro_f1_are_those_of_scikit_learn() -> None:
     from sklearn.metrics import balanced_accuracy_score, f1_score
 
