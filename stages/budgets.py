@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 def by_round(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> dict[str, Points]:
     """(model, seed) -> history, as points of validation accuracy after each round, for the models with a column `round`
-    and a measurement: of each round its last epoch counts, over seeds. Labels are a mean over seeds."""
+    and a measurement: of each round with labels its last epoch counts, over seeds. Labels are a mean over seeds."""
     found: dict[str, list[pandas.DataFrame]] = {}
     for (model, _), history in histories.items():
         if "round" in history and "validation_accuracy" in history:
             last = history.groupby("round").tail(1).dropna(subset=["validation_accuracy"])
-            found.setdefault(model, []).append(last)
+            found.setdefault(model, []).append(last[last["labels_revealed"] > 0])
     points = {}
     for model, seeds in found.items():
         rounds = sorted({number for one in seeds for number in one["round"]})

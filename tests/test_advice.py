@@ -60,6 +60,11 @@ def test_a_sentence_says_what_it_does_not_know() -> None:
     )
 
 
+def test_where_no_point_is_left_none_is_promised() -> None:
+    assert said([0.9, 0.97, 0.995]).endswith("levels off at 100.0 %: the next point may be out of reach")
+    assert "levels off at 100.0 %" in said([0.9, 0.97, 1.0])
+
+
 def test_beyond_the_trusted_reach_no_number_is_given() -> None:
     values = [accuracy(n, 0.2, 0.05, 0.3) for n in LABELS]
     far = (
@@ -187,8 +192,9 @@ def test_revisions_that_make_no_curve_are_refused(repository: Path, monkeypatch:
     monkeypatch.chdir(repository)
     with pytest.raises(UserError, match=r"^supervised: 75\.0 % with 400 labels, and of no other number"):
         compare.advise_across([], ["some"], "accuracy", None)
-    with pytest.raises(UserError, match=r"--metric nmi: advice is on accuracies"):
-        compare.advise_across([], ["some", "many"], "nmi", None)
+    for metric in ("nmi", "accuracy_std", "accuracy_n"):
+        with pytest.raises(UserError, match=rf"--metric {metric}: advice is on accuracies"):
+            compare.advise_across([], ["some", "many"], metric, None)
     with pytest.raises(UserError, match=r"--metric acuracy: no model has it; did you mean accuracy\?"):
         compare.advise_across([], ["some", "many"], "acuracy", None)
     with pytest.raises(UserError, match=r"--advice prob: no revision has its accuracy; did you mean probe\?"):

@@ -42,6 +42,11 @@ def test_a_round_that_was_not_measured_at_its_end_is_no_point() -> None:
     assert budgets.by_round({("m", 0): history([10, 20], [None, None], [0, 1])}) == {}
 
 
+def test_a_round_without_a_label_has_no_place_on_the_curve() -> None:
+    found = budgets.by_round({("m", 0): history([0, 10, 20], [0.1, 0.2, 0.3], [0, 1, 2])})["m"]
+    assert found.labels.tolist() == [10, 20]
+
+
 def test_revisions_give_points_in_the_order_of_their_labels() -> None:
     metrics: list[dict[str, dict[str, float]]] = [
         {"m": {"accuracy": 0.7, "labels_used": 400, "accuracy_std": 0.02, "accuracy_n": 3}, "probe": {"accuracy": 0.1}},
