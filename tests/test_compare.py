@@ -161,7 +161,7 @@ def test_labels_told_in_rounds_give_budget_advice() -> None:
     compare.compare(NAMES, umap=False)
     assert Path("plots/advice.png").exists()
     page, text = Path("plots/index.html").read_text(), Path("metrics/compare.md").read_text()
-    assert page.count("data:image/png") == 11
+    assert page.count("data:image/png") == 12
     sentence = re.search(
         r"gradual: 62\.\d % with 80 labels.*; about \d+ more \(95 %: .*\) for the next point \(.* %\)", text
     )
