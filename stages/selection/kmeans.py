@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from stages.kmeans import kmeans
 from stages.selection import Selection, check_budget, normalised
+from stages.turns import by_turns
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):
@@ -24,8 +25,8 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
-    """Round by round one image of each cluster, so that the first images of the ranking are spread as well. The
-    reason of each is its `distance` to the centroid.
+    """Round by round one image of each cluster, the largest first, so that the first images of the ranking are spread
+    as well. The reason of each is its `distance` to the centroid.
 
     Where a cluster has fewer images than it should give, the others give more, in further rounds.
     """
@@ -35,10 +36,7 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     clusters = labels.cpu().numpy()
     distances = torch.cat([(x - centres[c]).norm(dim=1) for x, c in _blocks(points, labels)]).cpu().numpy()
     order = distances if settings.pick == "nearest" else np.random.default_rng([seed, 3]).random(len(features))
-    by_cluster = np.lexsort((order, clusters))  # stable: ties by the lower index
-    first = np.searchsorted(clusters[by_cluster], clusters[by_cluster])
-    turn = np.arange(len(features)) - first
-    indices = by_cluster[np.lexsort((clusters[by_cluster], turn))][:budget].astype(np.int64)
+    indices = by_turns(clusters, order, budget)
     return Selection(indices, clusters, {"distance": distances[indices]})
 
 

@@ -1,0 +1,23 @@
+"""A budget spread over clusters evenly: the clusters take turns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def by_turns(clusters: np.ndarray, order: np.ndarray, budget: int, taken: np.ndarray | None = None) -> np.ndarray:
+    """Indices int64 [budget], or fewer where no more images lie in clusters: the next is always of the cluster that
+    has given the fewest so far, of these the largest.
+
+    clusters: int64 [n], -1 is in none and never chosen; order: [n], the lowest of a cluster comes first, ties by the
+    lower index; taken: bool [n], images that are chosen already, which count as given by their clusters.
+    """
+    inside = clusters >= 0
+    taken = np.zeros_like(inside) if taken is None else taken
+    sizes = np.bincount(clusters[inside])
+    given = np.bincount(clusters[inside & taken], minlength=len(sizes))
+    left = np.flatnonzero(inside & ~taken)
+    left = left[np.lexsort((order[left], clusters[left]))]  # stable
+    own = clusters[left]
+    turn = given[own] + np.arange(len(own)) - np.searchsorted(own, own)
+    return left[np.lexsort((own, -sizes[own], turn))][:budget].astype(np.int64)
