@@ -27,16 +27,29 @@ def k_centre(points: Tensor, count: int, *, first: int) -> Tensor:
     n = len(points)
     if not 1 <= count <= n:
         raise UserError(f"{count} centres asked for among {n} images; ask for 1 to {n}")
+    given = torch.tensor([first], device=points.device)
+    return torch.cat([given, further(points, count - 1, given)])
+
+
+def further(points: Tensor, count: int, given: Tensor) -> Tensor:
+    """Indices int64 [count] of the next centres, in order, where the points `given`, int64 [m], distinct and at least
+    one, are centres already; ties go to the lower index.
+
+    points float32 [n, d], on any device. Raises UserError for more centres than points.
+    """
+    n, end = len(points), len(given) + count
+    if not 0 <= count <= n - len(given):
+        raise UserError(f"{count} centres asked for among {n - len(given)} images; ask for at most that many")
     points = points.float()
     middle = points.mean(0)
     if not largest_square(points, middle) < float("inf"):
         raise ValueError("features are not finite, or too large to be squared in float32")
-    picks = torch.full((count,), first, dtype=torch.int64, device=points.device)
+    picks = torch.cat([given, given.new_empty(count)])
     bound = torch.full((n,), torch.inf, device=points.device)
-    done, counted, followed = 1, 0, FOLLOWED
+    done, counted, followed = len(given), 0, FOLLOWED
     with full_precision():
         bounded = _operand(points, middle, first=True)
-        while done < count:
+        while done < end:
             if counted < done:
                 fresh = _operand(points[picks[counted:done]], middle, first=False)
                 bound = torch.minimum(bound, _nearest(bounded, fresh))
@@ -50,20 +63,20 @@ def k_centre(points: Tensor, count: int, *, first: int) -> Tensor:
             distance = _nearest_exactly(x, centres, middle)
             distance[bound[active] < 0] = -1
             x = x.double()
-            while done < count:
+            while done < end:
                 value, where = distance.max(0, keepdim=True)
                 if value.item() <= limit:
                     break
                 if value.item() == 0 and limit < 0:  # all that is left equals a centre
-                    picks[done:] = active[distance == 0][: count - done]
-                    return picks
+                    picks[done:] = active[distance == 0][: end - done]
+                    return picks[len(given) :]
                 picks[done : done + 1] = active[where]
                 torch.minimum(distance, (x - x[where]).square_().sum(1), out=distance)
                 distance[where] = -1
                 done += 1
             if done - before < FEW:
                 followed *= 4
-    return picks
+    return picks[len(given) :]
 
 
 def _operand(points: Tensor, middle: Tensor, *, first: bool, below: bool = True) -> Tensor:

@@ -8,25 +8,25 @@ from torch import Tensor
 
 from stages import k_centre as module
 from stages.errors import UserError
-from stages.k_centre import k_centre
+from stages.k_centre import further, k_centre
 
 
-def by_definition(points: Tensor, count: int, first: int) -> list[int]:
+def by_definition(points: Tensor, count: int, given: list[int]) -> list[int]:
     """Of the points not yet chosen, the one farthest from its nearest centre; ties by the lower index."""
-    points, picks = points.double(), [first]
-    while len(picks) < count:
+    points, picks = points.double(), list(given)
+    while len(picks) < len(given) + count:
         distances = (points[:, None] - points[picks]).square().sum(2).amin(1)
         distances[picks] = -1
         picks.append(int(distances.argmax()))
-    return picks
+    return picks[len(given) :]
 
 
 def cloud(n: int, dims: int = 12) -> Tensor:
     return torch.randn(n, dims, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("followed", [4, 64, 1024])
-@pytest.mark.parametrize(
+FOLLOWED = pytest.mark.parametrize("followed", [4, 64, 1024])
+POINTS = pytest.mark.parametrize(
     "points",
     [
         pytest.param(cloud(500), id="cloud"),
@@ -37,9 +37,30 @@ def cloud(n: int, dims: int = 12) -> Tensor:
         pytest.param(torch.full((400, 5), 0.1), id="all the same"),
     ],
 )
+
+
+@FOLLOWED
+@POINTS
 def test_same_picks_as_the_recomputing_version(points: Tensor, followed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FOLLOWED", followed)
-    assert k_centre(points, 100, first=17).tolist() == by_definition(points, 100, 17)
+    assert k_centre(points, 100, first=17).tolist() == [17, *by_definition(points, 99, [17])]
+
+
+@FOLLOWED
+@POINTS
+@pytest.mark.parametrize("labelled", [1, 30, 300])
+def test_same_picks_from_given_centres(
+    points: Tensor, labelled: int, followed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FOLLOWED", followed)
+    given = torch.randperm(len(points), generator=torch.Generator().manual_seed(1))[:labelled]
+    assert further(points, 60, given).tolist() == by_definition(points, 60, given.tolist())
+
+
+def test_given_centres_and_all_others() -> None:
+    given = torch.tensor([7, 3])
+    assert sorted(further(cloud(50), 48, given).tolist()) == [i for i in range(50) if i not in (3, 7)]
+    assert further(cloud(50), 0, given).tolist() == []
 
 
 def test_all_points_once() -> None:
@@ -50,5 +71,7 @@ def test_all_points_once() -> None:
 def test_refuses_what_it_cannot_give() -> None:
     with pytest.raises(UserError, match="6 centres asked for among 5"):
         k_centre(cloud(5), 6, first=0)
+    with pytest.raises(UserError, match="4 centres asked for among 3"):
+        further(cloud(5), 4, torch.tensor([0, 1]))
     with pytest.raises(ValueError, match="not finite"):
         k_centre(torch.full((5, 2), torch.inf), 2, first=0)
