@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from stages import scores
+from stages.balance import balance
 from stages.neighbours import nearest
 from stages.selection import Selection
 
@@ -53,14 +54,3 @@ def quality(
     elif (labels < 0).any():
         notes.append(f"nmi, ari: {(labels < 0).sum()} images of the pool without a label are left out")
     return figures, notes
-
-
-def balance(counts: np.ndarray) -> float | None:
-    """Normalised entropy of class counts [C]: 1 for equal counts, 0 for a single class among several, None
-    for none."""
-    if not counts.sum():
-        return None
-    if len(counts) == 1:
-        return 1.0
-    shares = counts[counts > 0] / counts.sum()
-    return max(0.0, float(-(shares * np.log(shares)).sum() / np.log(len(counts))))

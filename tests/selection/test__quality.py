@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stages.selection import Selection
-from stages.selection._quality import balance, quality
+from stages.selection._quality import quality
 
 CPU = torch.device("cpu")
 LINE = np.array([[0.0], [1.0], [10.0], [13.0]], np.float32)
@@ -52,11 +52,3 @@ def test_without_labels_figures_are_null_and_said_to_be() -> None:
         "balance, smallest_share: no chosen image has a label",
         "nmi, ari: no image of the pool has a label",
     ]
-
-
-def test_balance_is_entropy_over_all_classes() -> None:
-    assert balance(np.array([5, 5, 5])) == pytest.approx(1)
-    assert balance(np.array([9, 0, 0])) == 0
-    assert balance(np.array([5, 5, 0, 0])) == pytest.approx(0.5)
-    assert balance(np.array([7])) == 1
-    assert balance(np.array([0, 0])) is None
