@@ -109,7 +109,8 @@ def wide(table: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def curves(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> pandas.DataFrame:
-    """(model, seed) -> history, as one long table: model, seed, epoch, labels, accuracy; measured epochs only."""
+    """(model, seed) -> history, as one long table: model, seed, epoch, round (NaN without rounds), labels, accuracy;
+    measured epochs only."""
     import pandas as pd
 
     parts = [
@@ -118,6 +119,7 @@ def curves(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> pandas.Data
                 "model": model,
                 "seed": seed,
                 "epoch": history["epoch"],
+                "round": pd.to_numeric(history.get("round", math.nan)),
                 "labels": history["labels_revealed"],
                 "accuracy": pd.to_numeric(history.get("validation_accuracy", math.nan)),
             }

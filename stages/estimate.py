@@ -56,10 +56,18 @@ def hours(parameters: Params, images: int, in_half: bool, section: str | None = 
             if start not in measured:
                 measured[start] = operations(parameters.pretrain[start], parameters.data.size)
             cost = tenants.load(family, getattr(block, key)).cost(block)
-            visits = block.epochs * (block.steps * block.batch_size if block.steps else images)
-            if family == "regimes" and block.steps is None and block.follows == "labels" and not block.sees_pool:
-                visits = block.epochs * _told(parameters.labels, images)
-            work += visits * cost * measured[start]
+            told = [images]
+            if family == "regimes" and block.follows != "schedule":
+                budget = _told(parameters.labels, images)
+                told = parameters.rounds.totals(budget) if block.follows == "rounds" else [budget]
+                if block.sees_pool:
+                    told = [images] * len(told)
+            visits = block.epochs * sum(block.steps * block.batch_size if block.steps else count for count in told)
+            # before a model asks it looks at the whole pool, once for all if what it sees there stays the same
+            looks = len(told) - 1
+            if looks and not block.moves_encoder:
+                looks = 1
+            work += (visits * cost + looks * images) * measured[start]
     return work * len(parameters.seeds) / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
 
 

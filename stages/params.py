@@ -20,6 +20,7 @@ from stages import datasets, evaluation, splitting, tenants
 from stages.errors import UserError, run
 from stages.training.device import Compute
 from stages.training.labels import Labels
+from stages.training.rounds import Rounds
 from stages.training.schedule import Schedule
 from stages.wording import line, shown, words
 
@@ -43,14 +44,11 @@ class Blocks(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self.raw:
             raise UserError(f"{FILE}: no {self.section}.{name}: {tenants.choices(name, self.raw)}")
-        family, key = FAMILIES[self.section]
         where, block = f"{self.section}.{name}", self.raw[name]
-        tenant = block.get(key)
-        if tenant not in tenants.names(family):
-            known = tenants.choices(str(tenant), tenants.names(family))
-            wrong = f"={shown(tenant)}: no file of stages/{family}/" if key in block else ": missing"
-            raise UserError(f"{FILE}: {where}.{key}{wrong}; {known}")
-        return _parse(tenants.load(family, str(tenant)).Settings, block, where)
+        if self.section == "models" and isinstance(block.get("acquisition"), dict):
+            acquisition = _settings("acquisition", "name", block["acquisition"], f"{where}.acquisition")
+            block = {**block, "acquisition": acquisition}
+        return _settings(*FAMILIES[self.section], block, where)
 
     def named(self, arguments: list[str]) -> str:
         """The one name on a stage's command line. Raises UserError for none, several, and one that is not here."""
@@ -79,6 +77,7 @@ class Sections(BaseModel, extra="forbid", frozen=True):
     split: splitting.Settings
     labels: Labels
     schedule: Schedule
+    rounds: Rounds
     evaluation: evaluation.Settings
 
     @field_validator("seeds")
@@ -107,6 +106,7 @@ class Params:
         self.split: splitting.Settings = sections.split
         self.labels: Labels = sections.labels
         self.schedule: Schedule = sections.schedule
+        self.rounds: Rounds = sections.rounds
         self.evaluation: evaluation.Settings = sections.evaluation
         self.pretrain, self.extractors, self.strategies, self.models = (
             Blocks(section, raw[section]) for section in FAMILIES
@@ -148,6 +148,10 @@ class Params:
                 block.told_by(self.schedule)
             except ValidationError as error:
                 raise UserError(f"{FILE}: models.{name}: {words(error.errors()[0])}") from None
+            if block.follows == "rounds" and self.labels.by_class():
+                budget = f"labels.budget={self.labels.budget}: models.{name} spends it in rounds"
+                way = f"give a number or a share, or leave the model out: -S '~models.{name}'"
+                raise UserError(f"{FILE}: {budget}, and nobody knows an image's class before asking; {way}")
 
     def check_data(self, classes: list[str], pool: int) -> None:
         """What can be checked only once the data are split into classes and a pool of so many images, and should be
@@ -223,6 +227,16 @@ def _digest(text: str) -> str:
     for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:32]
+
+
+def _settings(family: str, key: str, block: Mapping[str, Any], where: str) -> Any:
+    """The block as the Settings of the tenant that its key names."""
+    tenant = block.get(key)
+    if tenant not in tenants.names(family):
+        known = tenants.choices(str(tenant), tenants.names(family))
+        wrong = f"={shown(tenant)}: no file of stages/{family}/" if key in block else ": missing"
+        raise UserError(f"{FILE}: {where}.{key}{wrong}; {known}")
+    return _parse(tenants.load(family, str(tenant)).Settings, block, where)
 
 
 Model = typing.TypeVar("Model", bound=BaseModel)

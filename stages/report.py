@@ -94,7 +94,8 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
         ),
         Section(
             "Accuracy against labels",
-            f"Accuracy on the validation images against the labels told so far; the mark is the last epoch; {band}.",
+            "Accuracy on the validation images against the labels told so far; the mark is the last epoch, dots are "
+            f"the last epochs of rounds; {band}.",
             pictures=shown("accuracy_by_labels", "Validation accuracy by labels told"),
         ),
         *([told] if sentences else []),

@@ -7,19 +7,23 @@ writes data/models/NAME/seed-<s>/. Validation labels serve the history alone: no
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.torch import save_file
-from torch import Tensor
 
 from stages import encoders, estimate, layout, params, tenants
+from stages.asking import Plan, alternate
 from stages.errors import UserError, run
 from stages.training import checkpoint, measure, workers, world
 from stages.training.device import half, pick
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit, seed_all
 from stages.training.schedule import Schedule
+from stages.training.world import Told
 
 
 def main() -> None:
@@ -28,13 +32,10 @@ def main() -> None:
     parameters = params.read()
     name = parameters.models.named(sys.argv[1:])
     settings = parameters.models[name]
-    regime = tenants.load("regimes", settings.regime)
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
     pool, validation, description = layout.part("pool"), layout.part("validation"), layout.description()
     estimate.check(parameters, len(pool.indices), "models", name)
-    images = Images(pool.packed, pool.indices, device)
-    held_out = Images(validation.packed, validation.indices, device)
     classes = description["classes"]
     if not classes:
         raise UserError(f"models.{name}: no image has a label; training needs some: put them into folders by class")
@@ -51,6 +52,7 @@ def main() -> None:
         "block": settings.model_dump(),
         "labels": parameters.labels.model_dump(),
         "schedule": schedule and schedule.model_dump(),
+        "rounds": parameters.rounds.model_dump() if settings.follows == "rounds" else None,
         "compute": parameters.compute.model_dump(),
         "seeds": parameters.seeds,
     }
@@ -60,53 +62,102 @@ def main() -> None:
         ranked,
         layout.needed(start),
     ]
-    worlds = {
-        seed: world_of(
-            name,
-            settings,
-            schedule,
-            parameters.labels.bought(ranking, pool.labels, len(classes)),
-            pool.labels,
-            classes,
-            seed,
-        )
-        for seed, ranking in zip(parameters.seeds, rankings, strict=True)
-    }
+    job = Job(name, settings, schedule, classes, pool, validation, hardware, start)
+    plans: dict[int, Plan] = {}
+    first: dict[int, Told] = {}
+    for seed, ranking in zip(parameters.seeds, rankings, strict=True):
+        if settings.follows == "rounds":
+            shown = ranking[pool.labels[ranking] < (settings.classes or len(classes))]
+            budget = min(parameters.labels.count(len(ranking), len(classes)), len(shown))
+            plans[seed] = Plan(shown, parameters.rounds.totals(budget), parameters.rounds.warm, seed)
+            bought = shown[: plans[seed].totals[0]]
+        else:
+            bought = parameters.labels.bought(ranking, pool.labels, len(classes))
+        first[seed] = job.tell(seed, bought)
+    if plans and len(plans[parameters.seeds[0]].totals) == 1:
+        spent = f"labels.budget={parameters.labels.budget} is spent with rounds.start={parameters.rounds.start}"
+        print(f"models.{name}: {spent}: one round, and nothing is asked", file=sys.stderr)
+
     with workers.output(f"train-{name}", checkpoint.key(stamp, inputs), target) as (scratch, folder):
+        images, held_out = (Images(part.packed, part.indices, device) for part in (pool, validation))
         for seed in workers.mine(parameters.seeds):
-            shown = worlds[seed]
-            introduced = dict(zip(classes, shown.introduced(pool.labels, len(classes)), strict=True))
-            seed_all(seed, 0)
-            encoder = encoders.load(layout.seed_folder(start, seed))
-            classifier = regime.build(encoder, len(classes), settings, schedule, len(pool.indices))
-
-            embedded: list[Tensor] = []
-
-            def validate(classifier: Any, embedded: list[Tensor] = embedded) -> Row:
-                encoder, head = classifier.kept()
-                # a frozen encoder's embeddings stay as they are
-                if not embedded or any(parameter.requires_grad for parameter in classifier.encoder.parameters()):
-                    embedded[:] = [measure.embed(encoder, held_out, hardware.half)]
-                return measure.validation(measure.classify(head, embedded[0]), validation.labels, classes)
-
-            history = fit(
-                classifier,
-                images,
-                world.Told(pool.labels, shown),
-                shown,
-                seed=seed,
-                hardware=hardware,
-                resume=scratch / f"seed-{seed}.safetensors",
-                validate=validate if len(validation.indices) else None,
-                title=f"train {name}, seed {seed}",
-            )
             seed_folder = layout.seed_folder(folder, seed)
+            learn = partial(job.learn, seed, images, measure.Embedded(held_out, hardware.half))
+            if settings.follows == "rounds":
+                acquisition = tenants.load("acquisition", settings.acquisition.name)
+                ask = partial(acquisition.ask, settings=settings.acquisition)
+                embedded = measure.Embedded(images, hardware.half)
+                classifier, history, asked = alternate(
+                    plans[seed], learn, partial(job.tell, seed), ask, embedded, scratch
+                )
+                names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[pool.indices]
+                layout.write_table(seed_folder / "asked.csv", [row | {"image": names[row["image"]]} for row in asked])
+            else:
+                classifier, history = learn(None, first[seed], scratch / f"seed-{seed}.safetensors", None)
             encoder, head = classifier.kept()
             encoders.save(encoder, seed_folder)
             weights = {key: value.detach().cpu().contiguous() for key, value in head.state_dict().items()}
             save_file(weights, seed_folder / "head.safetensors")
             layout.write_table(seed_folder / "history.csv", history)
-            layout.write_json(seed_folder / "introduced.json", introduced)
+            introduced = first[seed].world.introduced(pool.labels, len(classes))
+            layout.write_json(seed_folder / "introduced.json", dict(zip(classes, introduced, strict=True)))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all seeds and rounds of a model share."""
+
+    name: str
+    settings: Any
+    schedule: Schedule | None
+    classes: list[str]
+    pool: layout.Part
+    validation: layout.Part
+    hardware: Hardware
+    start: Path
+
+    def tell(self, seed: int, bought: np.ndarray) -> Told:
+        """The labels of the images bought, int64 [n], those that there are."""
+        known = bought[self.pool.labels[bought] >= 0]
+        shown = world_of(self.name, self.settings, self.schedule, known, self.pool.labels, self.classes, seed)
+        return Told(self.pool.labels, shown)
+
+    def learn(
+        self,
+        seed: int,
+        images: Images,
+        held_out: measure.Embedded,
+        number: int | None,
+        told: Told,
+        resume: Path,
+        before: Path | None,
+    ) -> tuple[Any, list[Row]]:
+        """A model trained on the labels told, and its history: from the encoder to start from or, in a later round,
+        from the weights of the checkpoint `before`."""
+        seed_all(seed, 0)
+        encoder = encoders.load(layout.seed_folder(self.start, seed))
+        regime = tenants.load("regimes", self.settings.regime)
+        classifier = regime.build(encoder, len(self.classes), self.settings, self.schedule, len(self.pool.indices))
+        classifier.drop(self.settings.acquisition.dropped())
+        if before is not None:
+            checkpoint.weights(before, classifier)
+
+        def validate(classifier: Any) -> Row:
+            predicted = measure.classify(classifier.kept()[1], held_out.by(classifier))
+            return measure.validation(predicted, self.validation.labels, self.classes)
+
+        history = fit(
+            classifier,
+            images,
+            told,
+            told.world,
+            seed=seed,
+            hardware=self.hardware,
+            resume=resume,
+            validate=validate if len(self.validation.indices) else None,
+            title=f"train {self.name}, seed {seed}" + (f", round {number}" if number else ""),
+        )
+        return classifier, history
 
 
 def world_of(

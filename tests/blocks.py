@@ -32,6 +32,16 @@ def blocks(section: str) -> dict[str, dict[str, Any]]:
     return {name: found[name] for name in tenants.names(family) if name in found}
 
 
+@cache
+def acquisitions() -> dict[str, dict[str, Any]]:
+    """One key `acquisition` of a model for each file of acquisition/, by its name."""
+    found: dict[str, dict[str, Any]] = {}
+    for source in (base(), *map(preset.load, preset.names())):
+        for block in source.get("models", {}).values():
+            found.setdefault(block["acquisition"]["name"], block["acquisition"])
+    return found
+
+
 def settings(section: str, tenant: str, **changes: Any) -> Any:
     """The Settings of a tenant's block, changed."""
     family, _ = params.FAMILIES[section]

@@ -73,7 +73,7 @@ def test_tables_curves_pictures_and_page(capsys: pytest.CaptureFixture[str]) -> 
     table = pd.read_csv("metrics/compare.csv")
     assert table.loc[1, ["model", "accuracy", "accuracy_std", "accuracy_n"]].tolist() == ["gradual", 0.75, 0, 2]
     history = pd.read_csv("plots/history.csv")
-    assert list(history.columns) == ["model", "seed", "epoch", "labels", "accuracy"]
+    assert list(history.columns) == ["model", "seed", "epoch", "round", "labels", "accuracy"]
     assert len(history) == 2 * 2 * 2
     assert {path.stem for path in Path("plots").glob("*.png")} == {
         *("accuracy", "learning_curves", "accuracy_by_labels", "per_class", "balance", "features", "curve-kmeans"),

@@ -81,13 +81,21 @@ def test_curves_keep_measured_epochs_only() -> None:
         {"epoch": [1, 2, 3], "labels_revealed": [5, 10, 20], "validation_accuracy": [None, 0.4, 0.5], "loss": [3, 2, 1]}
     )
     curves = comparison.curves({("m", 0): history, ("m", 1): history})
-    assert list(curves.columns) == ["model", "seed", "epoch", "labels", "accuracy"]
-    assert curves.values.tolist() == [
+    assert list(curves.columns) == ["model", "seed", "epoch", "round", "labels", "accuracy"]
+    assert curves["round"].isna().all()
+    assert curves.drop(columns="round").values.tolist() == [
         ["m", 0, 2, 10, 0.4],
         ["m", 0, 3, 20, 0.5],
         ["m", 1, 2, 10, 0.4],
         ["m", 1, 3, 20, 0.5],
     ]
+
+
+def test_curves_keep_rounds() -> None:
+    history = pd.DataFrame({"epoch": [1, 2], "round": [1, 2], "labels_revealed": [5, 10], "validation_accuracy": 0.5})
+    curves = comparison.curves({("asks", 0): history, ("told", 0): history.drop(columns="round")})
+    assert curves.loc[curves["model"] == "asks", "round"].tolist() == [1, 2]
+    assert curves.loc[curves["model"] == "told", "round"].isna().all()
 
 
 def test_per_class_means_over_seeds_and_marks_what_is_missing() -> None:

@@ -82,6 +82,7 @@ def parameters(name: str) -> dict[str, Any]:
 
 
 SOURCES = ["params.yaml", *preset.names()]
+ACTIVE = parameters("active")
 ALL = [pytest.param(one, id=f"{source}: {one.name}") for source in SOURCES for one in instances(parameters(source))]
 
 
@@ -162,6 +163,8 @@ def closure(instance: Instance) -> set[str]:
         for family in families:
             if family == own:
                 pending.append(f"stages.{family}.{instance.block[tenant_key]}")
+            elif family == "acquisition":
+                pending.append(f"stages.{family}.{instance.block['acquisition']['name']}")
             else:
                 pending += [f"stages.{family}.{file.stem}" for file in (ROOT / "stages" / family).glob("[!_]*.py")]
     # a file with a docstring alone has no say
@@ -194,8 +197,8 @@ def test_no_code_is_declared_that_no_instance_runs(verb: str) -> None:
 def test_the_sections_that_a_stage_reads_are_declared(instance: Instance) -> None:
     declared = instance.stage["params"]
     wanted = set(sections_used(instance.verb))
-    if instance.block.get("follows") == "labels":
-        wanted.discard("schedule")
+    if "follows" in instance.block:
+        wanted -= {"schedule", "rounds"} - {instance.block["follows"]}
     assert not [one for one in wanted if not any(name == one or name.startswith(f"{one}.") for name in declared)]
     if instance.key:
         assert [name for name in declared if name.endswith(f".{instance.key}")]
@@ -230,10 +233,19 @@ def test_no_test_image_is_a_dependency_before_evaluate() -> None:
             assert not found, instance.name
 
 
-def test_what_follows_the_schedule_alone_depends_on_it() -> None:
-    told = {one.key: "schedule" in one.stage["params"] for one in instances(blocks.base()) if one.verb == "train"}
-    follows = {name: block["follows"] == "schedule" for name, block in blocks.base()["models"].items()}
-    assert told == follows
+@pytest.mark.parametrize("section", ["schedule", "rounds"])
+def test_what_follows_a_section_alone_depends_on_it(section: str) -> None:
+    told = {one.key: section in one.stage["params"] for one in instances(blocks.base()) if one.verb == "train"}
+    follows = {name: block["follows"] == section for name, block in blocks.base()["models"].items()}
+    assert told == follows and any(told.values())
+
+
+def test_a_model_depends_on_its_own_acquisition_and_on_no_other() -> None:
+    trained = [one for one in instances(ACTIVE) if one.verb == "train"]
+    own = {one.key: {path for path in one.code() if within(path, "stages/acquisition")} for one in trained}
+    common = "stages/acquisition/__init__.py"
+    assert own["margin_supervised"] == {common, "stages/acquisition/margin.py"}
+    assert own["bald"] == {common, "stages/acquisition/bald.py"}
 
 
 def test_the_checks_here_see_what_is_missing() -> None:

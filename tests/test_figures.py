@@ -25,12 +25,22 @@ NONE = VALUES.iloc[:0]
 def curves(seeds: int = 2, epochs: int = 4) -> pd.DataFrame:
     """supervised is told all labels at once, gradual a few more in every epoch, at first none."""
     rows = [
-        (model, seed, epoch, 100 if model == "supervised" else 30 * (epoch - 1), 0.2 * epoch + 0.01 * seed)
+        (model, seed, epoch, np.nan, 100 if model == "supervised" else 30 * (epoch - 1), 0.2 * epoch + 0.01 * seed)
         for model in MODEL_NAMES
         for seed in range(seeds)
         for epoch in range(1, epochs + 1)
     ]
-    return pd.DataFrame(rows, columns=["model", "seed", "epoch", "labels", "accuracy"])
+    return pd.DataFrame(rows, columns=["model", "seed", "epoch", "round", "labels", "accuracy"])
+
+
+def in_rounds(seeds: int = 2) -> pd.DataFrame:
+    """gradual as a model that trains three rounds of two epochs, of which the second is the better."""
+    rows = curves(seeds, 6)
+    epoch, asks = rows["epoch"], rows["model"] == "gradual"
+    rounds = rows.assign(
+        round=(epoch + 1) // 2, labels=100 * ((epoch + 1) // 2), accuracy=0.1 * epoch - 0.3 * (epoch % 2)
+    )
+    return rows.where(~asks, rounds)
 
 
 def accuracies(models: int, classes: int) -> pd.DataFrame:
@@ -68,6 +78,8 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "advice": lambda path: figures.advice(forecasts(), MODEL_NAMES, path),
     "advice without a spread": lambda path: figures.advice(forecasts(np.nan), MODEL_NAMES, path),
     "advice, none to give": lambda path: figures.advice({"gradual": forecasts()["gradual"]}, MODEL_NAMES, path),
+    "labels, in rounds": lambda path: figures.accuracy_by_labels(in_rounds(), MODEL_NAMES, path),
+    "labels, in rounds of one seed": lambda path: figures.accuracy_by_labels(in_rounds(seeds=1), MODEL_NAMES, path),
     "bars": lambda path: figures.bars(VALUES, path, label="test accuracy"),
     "bars, none": lambda path: figures.bars(NONE, path, label="test accuracy"),
     "grouped": lambda path: figures.grouped_bars(FEATURES, DISTANCES, path, label="10-NN accuracy"),
@@ -109,6 +121,14 @@ def test_a_model_looks_the_same_in_every_picture_and_no_two_are_alike() -> None:
     assert len({(look.colour, look.dash) for look in looks.values()}) == 30
     assert styles(names[:5])["m3"] == looks["m3"]
     assert looks["m0"].colour == MODELS[0]
+
+
+def test_of_a_round_the_last_epoch_alone_is_drawn(tmp_path: Path) -> None:
+    rounds = in_rounds()
+    figures.accuracy_by_labels(rounds, MODEL_NAMES, tmp_path / "all")
+    early = (rounds["model"] == "gradual") & (rounds["epoch"] % 2 == 1)
+    figures.accuracy_by_labels(rounds[~early], MODEL_NAMES, tmp_path / "last")
+    assert (tmp_path / "all").read_bytes() == (tmp_path / "last").read_bytes()
 
 
 def test_only_seeds_that_differ_make_a_band(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_presets_promised() -> None:
-    assert {"demo", "cpu", "gradual", "sparse", "contrastive", "pretraining", "learning"} <= set(preset.names())
+    assert {"demo", "cpu", "gradual", "sparse", "contrastive", "pretraining", "learning", "active"} <= set(
+        preset.names()
+    )
 
 
 @pytest.mark.parametrize("name", preset.names())

@@ -44,12 +44,13 @@ def learning_curves(curves: pandas.DataFrame, models: Sequence[str], path: Path)
 def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
     """Validation accuracy against the labels told so far, on a log axis.
 
-    curves: columns model, seed, epoch, labels, accuracy. A model that is told more as it trains is a line through its
-    epochs with a mark at the last; one that is told all at once is its last epoch's mark. Error bars: one standard
-    deviation over seeds. Epochs without any label have no place on a log axis and are left out.
+    curves: columns model, seed, epoch, round (NaN without rounds), labels, accuracy. A model that is told more as it
+    trains is a line through its epochs with a mark at the last, one that trains in rounds a line through the last
+    epochs of its rounds, each with a dot; one that is told all at once is its last epoch's mark. Error bars: one
+    standard deviation over seeds. Epochs without any label have no place on a log axis and are left out.
     """
     looks = styles(models)
-    told = curves[curves["labels"] > 0]
+    told = _ends_of_rounds(curves[curves["labels"] > 0])
     with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
         axis = figure.add_subplot()
         plain_log(axis, told["labels"].to_numpy())
@@ -57,7 +58,15 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
             epochs, look = _over_seeds(told[told["model"] == model], "epoch"), looks[model]
             last = epochs.iloc[-1]
             if epochs["labels"].nunique() > 1:
-                axis.plot(epochs["labels"], epochs["mean"], color=look.colour, linestyle=look.dash, linewidth=1.2)
+                dots = "." if told.loc[told["model"] == model, "round"].notna().any() else None
+                axis.plot(
+                    epochs["labels"],
+                    epochs["mean"],
+                    color=look.colour,
+                    linestyle=look.dash,
+                    linewidth=1.2,
+                    marker=dots,
+                )
                 _band(axis, epochs, "labels", look)
             axis.errorbar(
                 last["labels"],
@@ -72,6 +81,12 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
             )
         axis.set_xlabel("labels told")
         _finish(axis, len(models))
+
+
+def _ends_of_rounds(curves: pandas.DataFrame) -> pandas.DataFrame:
+    """Without the epochs of a round that are not its last."""
+    last = curves.groupby(["model", "seed", "round"])["epoch"].transform("max")
+    return curves[curves["round"].isna() | (curves["epoch"] == last)]
 
 
 def _over_seeds(rows: pandas.DataFrame, by: str) -> pandas.DataFrame:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
+import torch
+from pydantic import SerializeAsAny, model_validator
 from torch import Tensor, nn
+from torch.nn import functional
 
+from stages.acquisition import Acquisition
 from stages.encoders import Encoder
 from stages.training.augmentation import Views, augment, plain
 from stages.training.method import Epoch, Method, Training, shuffled
@@ -15,13 +20,25 @@ from stages.training.schedule import Schedule
 
 class Block(Training):
     """`init`: the member of `pretrain` to start from; `follows`: the section that says what the model is told, all of
-    the budget at once (labels) or more and more of it (schedule)."""
+    the budget at once (labels), more and more of it (schedule), or more each time that it has been trained (rounds);
+    `acquisition`: a file of acquisition/ by its `name`, and its options: it says which labels a round adds. What is
+    told otherwise comes in the order of the ranking."""
 
     # whether a batch holds images of the whole pool, or those labelled alone
     sees_pool: ClassVar[bool] = False
+    # whether training changes what the encoder makes of an image
+    moves_encoder: ClassVar[bool] = True
 
     init: str
-    follows: Literal["labels", "schedule"]
+    follows: Literal["labels", "schedule", "rounds"]
+    acquisition: SerializeAsAny[Acquisition]
+
+    @model_validator(mode="after")
+    def _asks(self) -> Block:
+        name = self.acquisition.name
+        if self.follows != "rounds" and name != "ranking":
+            raise ValueError(f"acquisition.name {name} needs follows: rounds; with follows: {self.follows} set ranking")
+        return self
 
     def told_by(self, schedule: Schedule) -> Schedule | None:
         """The schedule that says what the model is told, if it follows one; `schedule` is the section."""
@@ -42,8 +59,18 @@ class Classifier(Method):
         """The encoder and the head that are measured, and kept in the end."""
         return self.encoder, self.head
 
+    def drop(self, share: float) -> None:
+        """From now on drops a share of the head's inputs in training, as dropout does, whatever the regime."""
+        if share:
+            self.head.register_forward_pre_hook(partial(_dropped, share))
+
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         return shuffled(epoch.labelled(), self.settings.batch_size, self.settings.steps)
+
+
+def _dropped(share: float, head: nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
+    # a head that is asked rather than trained, for a pseudo-label or a figure, runs without a gradient
+    return (functional.dropout(inputs[0], share, training=head.training and torch.is_grad_enabled()),)
 
 
 def view(images: Tensor, views: Views | None) -> Tensor:

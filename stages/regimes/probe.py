@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ from stages.training.schedule import Schedule
 
 class Settings(Block):
     """`views`: null takes the images as they are, and the frozen encoder's features of them are computed once."""
+
+    moves_encoder: ClassVar[bool] = False
 
     regime: Literal["probe"]
     optimiser: Optimiser
@@ -78,7 +80,7 @@ def _put_back(probe: Probe, state: dict[str, Any], prefix: str, *_: Any) -> None
 
 def cost(settings: Settings) -> float:
     """Without views, features are computed once where all labels are told at once."""
-    return 1 / settings.epochs if settings.views is None and settings.follows == "labels" else 1
+    return 1 / settings.epochs if settings.views is None and settings.follows != "schedule" else 1
 
 
 def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Probe:

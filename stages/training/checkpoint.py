@@ -24,7 +24,7 @@ from stages.errors import UserError
 from stages.files import whole_file
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_CODE = ("", "encoders", "hub", "pretraining", "regimes", "training")
+_CODE = ("", "acquisition", "encoders", "hub", "pretraining", "regimes", "training")
 
 
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
@@ -47,13 +47,8 @@ def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> 
     """
     if not path.exists():
         return []
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            history: list[dict[str, Any]] = json.loads(file.metadata()["history"])
-    except SafetensorError as error:
-        raise UserError(f"{path}: a broken checkpoint ({error}); remove it to begin anew") from None
-    method.load_state_dict({key.removeprefix("method."): t for key, t in tensors.items() if key.startswith("method.")})
+    tensors, history = _read(path)
+    _adopt(tensors, method)
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimiser."):
@@ -66,6 +61,24 @@ def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> 
                 # fused steps walk the memory as it lies: moments must lie as their parameter does, channels last
                 moments[name] = torch.empty_like(parameter).copy_(value)
     return history
+
+
+def weights(path: Path, method: nn.Module) -> None:
+    """Brings the method alone to the saved state. Raises UserError for a file that cannot be read."""
+    _adopt(_read(path)[0], method)
+
+
+def _adopt(tensors: dict[str, Tensor], method: nn.Module) -> None:
+    method.load_state_dict({key.removeprefix("method."): t for key, t in tensors.items() if key.startswith("method.")})
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return tensors, json.loads(file.metadata()["history"])
+    except (SafetensorError, FileNotFoundError) as error:
+        raise UserError(f"{path}: a broken checkpoint ({error}); remove it to begin anew") from None
 
 
 def key(parameters: Mapping[str, Any], inputs: list[Path]) -> str:

@@ -35,6 +35,10 @@ class Labels(BaseModel, extra="forbid", frozen=True):
             raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
         return budget
 
+    def by_class(self) -> bool:
+        """Whether it is a number of labels for each class."""
+        return isinstance(self.budget, str) and self.budget.endswith("/class")
+
     def count(self, pool: int, classes: int) -> int:
         """How many labels the budget buys in a pool of that size. Raises UserError where the pool has fewer."""
         if isinstance(self.budget, int):

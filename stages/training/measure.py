@@ -31,6 +31,22 @@ def embed(encoder: nn.Module, images: Images, half: bool, chosen: Tensor | None 
     return torch.cat(batches) if batches else torch.empty(0, 0)
 
 
+class Embedded:
+    """The embeddings of some images by one classifier after the other, all of which begin with the same encoder: one
+    that is frozen embeds them once."""
+
+    def __init__(self, images: Images, half: bool) -> None:
+        self._images, self._half = images, half
+        self._found: Tensor | None = None
+
+    def by(self, classifier: Any) -> Tensor:
+        """float32 [N, dim], by the encoder that a classifier keeps."""
+        encoder, _ = classifier.kept()
+        if self._found is None or any(parameter.requires_grad for parameter in classifier.encoder.parameters()):
+            self._found = embed(encoder, self._images, self._half)
+        return self._found
+
+
 def some(encoder: nn.Module, images: Images, among: Tensor, half: bool) -> Tensor:
     """Embeddings [n, dim] of at most 256 images of `among`, int64, at even distances."""
     return embed(encoder, images, half, among[:: -(-len(among) // _SOME)])

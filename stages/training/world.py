@@ -48,14 +48,19 @@ class Told:
     """The only way by which training code gets labels: those that the world tells, -1 for all others."""
 
     def __init__(self, labels: np.ndarray, world: World) -> None:
-        self._labels, self._world = labels, world
+        self._labels, self.world = labels, world
 
     def at(self, epoch: int) -> np.ndarray:
         """int64 [N] at an epoch: the label of each image told, -1 elsewhere."""
         known = np.full(len(self._labels), -1, dtype=np.int64)
-        told = self._world.told(epoch)
+        told = self.world.told(epoch)
         known[told] = self._labels[told]
         return known
+
+    def counts(self, epoch: int) -> np.ndarray:
+        """How many labels of each class seen are told at an epoch, int64 [C]."""
+        known = self.at(epoch)
+        return np.bincount(known[known >= 0], minlength=self.world.classes_seen[epoch])
 
 
 def everything(images: int, epochs: int) -> World:

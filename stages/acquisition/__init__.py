@@ -1,0 +1,86 @@
+"""Acquisitions that say which images a model asks about next, from what it makes of the pool; one file each.
+
+A tenant has `Settings(Acquisition)` (with `name`, its file's name, and its own options) and
+`ask(candidates, settings) -> Asked`. It learns which images are labelled, and of no label what it says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from stages.errors import UserError
+
+
+class Acquisition(BaseModel, extra="forbid", frozen=True):
+    """The key `acquisition` of a model's block."""
+
+    name: str
+
+    def dropped(self) -> float:
+        """The share of the head's inputs that training has to drop at random."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """A pool of N images as the model sees it after a round, all on one device.
+
+    embedding: float32 [N, d], the encoder's; head: gives logits [N, C] of it. labelled: int64 [l], images whose labels
+    are told; askable: int64 [n], ascending, those shown that nobody has been asked about; ranked: the same in the order
+    of the ranking. count: how many to ask about, 1 to n. round: from 1, the one that is over.
+    Raises UserError for a count that the images cannot give, and for an embedding or logits that are not finite.
+    """
+
+    embedding: Tensor
+    head: nn.Module
+    labelled: Tensor
+    askable: Tensor
+    ranked: Tensor
+    count: int
+    seed: int
+    round: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= len(self.askable):
+            raise UserError(
+                f"{self.count} labels asked for among {len(self.askable)} images; ask for at least 1 of them"
+            )
+        for name, found in (("embeddings", self.embedding), ("logits", self.logits())):
+            bad = int((~found.isfinite().all(1)).sum())
+            if bad:
+                raise UserError(f"{name} of {bad} images of the pool are not finite; lower the learning rate")
+
+    @torch.no_grad()
+    def logits(self) -> Tensor:
+        """float32 [N, C]."""
+        logits: Tensor = self.head(self.embedding)
+        return logits.float()
+
+    def probabilities(self) -> Tensor:
+        """Softmax of the logits of the images that may be asked about, float64 [n, C]: in float32 too many of a sure
+        model are 1."""
+        return self.logits()[self.askable].double().softmax(1)
+
+    def rng(self) -> np.random.Generator:
+        """Draws of this seed and round."""
+        return np.random.default_rng([self.seed, 5, self.round])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """indices: int64 [count], distinct images of the pool, the most wanted first; scores: [count], by which they were
+    chosen, or None where no figure of a single image says it."""
+
+    indices: Tensor
+    scores: Tensor | None
+
+
+def highest(candidates: Candidates, scores: Tensor) -> Asked:
+    """The images of the highest scores [n], those of `candidates.askable`; ties by the lower index."""
+    found, order = scores.sort(descending=True, stable=True)
+    return Asked(candidates.askable[order[: candidates.count]], found[: candidates.count])

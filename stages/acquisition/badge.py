@@ -1,0 +1,53 @@
+"""BADGE: images whose gradients are large and differ (Ash et al. 2020)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.acquisition import Acquisition, Asked, Candidates
+
+# of a squared distance, against the squares it is the difference of: nearer is the same point, for all float64 can tell
+_SAME = 1e-12
+
+
+class Settings(Acquisition):
+    name: Literal["badge"]
+
+
+def ask(candidates: Candidates, settings: Settings) -> Asked:
+    """By the gradient of the head's weights, g = (p - onehot(argmax p)) x h, if the model's guess were the label: the
+    first has the longest, as in the released code, each further one is drawn by the squared distance of its gradient to
+    the nearest of those drawn (k-means++), and at random where all that are left are the same as one of them.
+
+    With r = p - onehot, |g_i - g_j|^2 = |r_i|^2 |h_i|^2 + |r_j|^2 |h_j|^2 - 2 (r_i.r_j)(h_i.h_j), so that gradients, of
+    C x d numbers, are never made.
+    """
+    embedding = candidates.embedding[candidates.askable].double()
+    residual = candidates.probabilities()
+    residual[torch.arange(len(residual)), residual.argmax(1)] -= 1
+    order = spread(residual, embedding, candidates.rng().random(candidates.count))
+    return Asked(candidates.askable[order], None)
+
+
+def spread(residual: Tensor, embedding: Tensor, draws: np.ndarray) -> Tensor:
+    """Rows int64 [b], distinct: k-means++ on the outer products of residual [n, C] and embedding [n, d], float64, from
+    draws [b] in [0, 1), of which the first is not used."""
+    squares = residual.square().sum(1) * embedding.square().sum(1)
+    left = torch.ones_like(squares)
+    nearest = torch.full_like(squares, torch.inf)
+    picks = [int(squares.argmax())]
+    for draw in draws[1:]:
+        last = picks[-1]
+        ends = squares + squares[last]
+        distances = ends - 2 * (residual @ residual[last]) * (embedding @ embedding[last])
+        nearest = torch.minimum(nearest, distances.where(distances > _SAME * ends, 0))
+        left[last] = nearest[last] = 0
+        weights = (nearest if nearest.any() else left).cumsum(0)
+        place = torch.searchsorted(weights, weights[-1:] * draw, right=True)
+        # rounded up to the whole sum a draw falls behind all: the last row of any weight takes it
+        picks.append(int(torch.minimum(place, torch.searchsorted(weights, weights[-1:]))))
+    return torch.tensor(picks, device=squares.device)

@@ -1,0 +1,18 @@
+"""The images whose classes are most evenly likely: the entropy of the prediction (Shannon 1948)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from stages.acquisition import Acquisition, Asked, Candidates, highest
+
+
+class Settings(Acquisition):
+    name: Literal["entropy"]
+
+
+def ask(candidates: Candidates, settings: Settings) -> Asked:
+    """By -sum p log p, in nats."""
+    return highest(candidates, torch.special.entr(candidates.probabilities()).sum(1))

@@ -1,0 +1,16 @@
+"""The images whose likeliest class is least likely (Lewis and Gale 1994)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from stages.acquisition import Acquisition, Asked, Candidates, highest
+
+
+class Settings(Acquisition):
+    name: Literal["least_confidence"]
+
+
+def ask(candidates: Candidates, settings: Settings) -> Asked:
+    """By 1 - max p."""
+    return highest(candidates, 1 - candidates.probabilities().amax(1))

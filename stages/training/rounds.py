@@ -1,0 +1,22 @@
+"""Active rounds: the section `rounds`, and how far each round goes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class Rounds(BaseModel, extra="forbid", frozen=True):
+    """The first round has `start` labels, each further one `step` more, the last as many as the budget has left.
+
+    `warm`: whether the weights go on from round to round, with all that the regime remembers; else each round begins
+    anew from `init`. The optimiser and its learning rate begin anew in any case.
+    """
+
+    start: int = Field(ge=1)
+    step: int = Field(ge=1)
+    warm: bool
+
+    def totals(self, budget: int) -> list[int]:
+        """How many images have been asked about by the beginning of each round. A budget that is no larger than `start`
+        makes one round."""
+        return [*range(self.start, budget, self.step), budget]
