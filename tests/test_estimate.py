@@ -45,3 +45,27 @@ def test_a_budget_beyond_the_images_is_not_its_business(budget: int | str, image
     # a number of steps takes its time whatever the images
     raw["models"] = {name: block for name, block in raw["models"].items() if block["steps"] is None}
     estimate.check(params.Params(raw), images)
+
+
+def test_rounds_are_counted() -> None:
+    """As many trainings as rounds, each with its labels, and a look at the pool before each request."""
+    raw = base()
+    raw["labels"]["budget"] = 1000
+    raw["rounds"] |= {"start": 100, "step": 100}
+    raw["models"] = {
+        "whole": raw["models"]["supervised"] | {"steps": None, "epochs": 10},
+        "few": raw["models"]["supervised"] | {"epochs": 10, "steps": 5},
+        "probe": raw["models"]["probe"] | {"epochs": 10, "steps": 5},
+    }
+    for name in list(raw["models"]):
+        raw["models"][f"{name}_asking"] = raw["models"][name] | {"follows": "rounds"}
+
+    def work(name: str) -> float:
+        """In forward passes of the encoder for one image."""
+        one = estimate.hours(params.Params(raw), 20_000, False, "models", name)
+        return one / estimate.hours(params.Params(raw), 20_000, False, "models", "whole") * 10 * 1000 * 3
+
+    assert work("whole_asking") == pytest.approx(10 * sum(range(100, 1001, 100)) * 3 + 9 * 20_000)
+    assert work("few_asking") == pytest.approx(10 * work("few") + 9 * 20_000)
+    # a frozen encoder sees the same in every round
+    assert work("probe_asking") == pytest.approx(10 * work("probe") + 20_000)

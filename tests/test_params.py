@@ -46,6 +46,8 @@ UNKNOWN_KEYS = {
     "models.gradual.temprature": "models.gradual.temprature: unknown key; did you mean temperature? known: ",
     "models.gradual.optimiser.momentun": "models.gradual.optimiser.momentun: unknown key; did you mean momentum? ",
     "models.probe.optimiser.xyz": "models.probe.optimiser.xyz: unknown key; known: name, momentum, weight_decay, rate",
+    "rounds.strat": "rounds.strat: unknown key; did you mean start? known: start, step, warm",
+    "models.margin_probe.acquisition.pases": "models.margin_probe.acquisition.pases: unknown key; known: name",
     "models.supervised.views.min_aera": "models.supervised.views.min_aera: unknown key; did you mean min_area? known",
 }
 
@@ -59,7 +61,13 @@ WRONG_VALUES = [
     ("models.gradual.regime", GONE, "models.gradual.regime: missing; known: "),
     ("models.probe.optimiser.rate", GONE, "models.probe.optimiser.rate: missing; it must be given"),
     ("models.supervised.views", {}, "models.supervised.views.min_area: missing; it must be given (and 4 more)"),
+    ("rounds", GONE, "rounds: missing; it must be given"),
+    ("models.margin_probe.acquisition", GONE, "models.margin_probe.acquisition: missing; it must be given"),
+    ("models.margin_probe.acquisition.name", GONE, "models.margin_probe.acquisition.name: missing; known: badge, "),
+    ("models.margin_probe.acquisition", {"name": "bald", "passes": 2}, "models.margin_probe.acquisition.dropout: miss"),
     # of another type
+    ("rounds.warm", "maybe", "rounds.warm='maybe': must be true or false"),
+    ("models.margin_probe.acquisition", "margin", "models.margin_probe.acquisition='margin': must be a block of para"),
     ("schedule", 3, "schedule=3: must be a block of parameters"),
     ("models.gradual", None, "models.gradual=null: must be a block of parameters"),
     ("schedule.start_classes", "three", "schedule.start_classes='three': must be a whole number"),
@@ -78,6 +86,12 @@ WRONG_VALUES = [
     ("models.gradual.projection", [], "models.gradual.projection=[]: must have 1 or more of them"),
     ("models.finetune.layers", 0, "models.finetune.layers=0: must be 'all', or greater than or equal to 1"),
     ("evaluation.subsets", {"few": 0}, "evaluation.subsets.few=0: must be greater than or equal to 1, or a list"),
+    ("rounds.start", 0, "rounds.start=0: must be greater than or equal to 1"),
+    (
+        "models.margin_probe.acquisition",
+        {"name": "bald", "dropout": 1.0, "passes": 2},
+        "models.margin_probe.acquisition.dropout=1.0: must be less than 1",
+    ),
     # of a list of choices
     ("compute.device", "gpu", "compute.device='gpu': must be auto, cpu, cuda or cuda:N"),
     ("compute.precision", "fp16", "compute.precision='fp16': must be 'auto', 'bf16' or 'fp32'"),
@@ -88,7 +102,17 @@ WRONG_VALUES = [
     ("models.gradual.follows", "labels", "models.gradual.follows='labels': must be 'schedule'"),
     ("split.imbalance", {"share": 0.1, "classes": "hlf"}, "split.imbalance.classes='hlf': must be 'half', or a list"),
     ("split.imbalance", {"cat": 2}, "split.imbalance.cat=2: must be less than or equal to 1"),
+    (
+        "models.probe.acquisition.name",
+        "margin",
+        "models.probe: acquisition.name margin needs follows: rounds; with follows: labels set ranking",
+    ),
     # names
+    (
+        "models.margin_probe.acquisition.name",
+        "margn",
+        "models.margin_probe.acquisition.name='margn': no file of stages/acquisition/; did you mean margin? known: ",
+    ),
     ("data.name", "cifr10", "data.name='cifr10': did you mean cifar10? known: cifar10, "),
     ("labels.strategy", "kmens", "labels.strategy='kmens': did you mean kmeans? known: random, kmeans, coreset"),
     ("pretrain.simclr.method", "simcrl", "pretrain.simclr.method='simcrl': no file of stages/pretraining/; did you "),
@@ -133,6 +157,12 @@ def test_a_bad_budget_is_refused(budget: Any) -> None:
     line = refusal(changed("labels.budget", budget))
     assert line.startswith(f"{FILE}: labels.budget=")
     assert line.endswith('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
+
+
+def test_a_budget_by_class_cannot_be_spent_in_rounds() -> None:
+    way = "give a number or a share, or leave the model out: -S '~models.margin_probe'"
+    said = f"models.margin_probe spends it in rounds, and nobody knows an image's class before asking; {way}"
+    assert refusal(changed("labels.budget", "400/class")) == f"{FILE}: labels.budget=400/class: {said}"
 
 
 def test_a_start_above_the_end_is_refused() -> None:

@@ -64,6 +64,8 @@ def tiny() -> dict[str, Any]:
     raw["strategies"] = {"random": {"strategy": "random", "extractor": "pixels"}}
     raw["models"] = {name: raw["models"][name] | {"epochs": 2} for name in ("supervised", "gradual", "probe")}
     raw["models"]["gradual"] |= {"steps": 2}
+    raw["rounds"] |= {"start": 40, "step": 40}
+    raw["models"]["asking"] = raw["models"]["probe"] | {"follows": "rounds", "acquisition": {"name": "margin"}}
     return raw
 
 
@@ -80,7 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done(folder, "git", "init", "--quiet", "--initial-branch", "main")
     commit(folder, "the project")
     ran = stages_run(done(folder, "dvc", "repro"))
-    assert len(ran) == 13, ran
+    assert len(ran) == 15, ran
     commit(folder, "its results")
     return folder
 
@@ -121,7 +123,7 @@ def lives(pid: int) -> bool:
 
 def test_every_stage_wrote_its_results(project: Path) -> None:
     metrics = json.loads((project / METRICS).read_text())
-    assert list(metrics) == ["supervised", "gradual", "probe"]
+    assert list(metrics) == ["supervised", "gradual", "probe", "asking"]
     assert "accuracy" in metrics["gradual"]
     assert (project / "plots" / "index.html").exists()
     assert done(project, "git", "status", "--porcelain") == ""
@@ -140,6 +142,16 @@ def test_a_changed_schedule_reruns_what_follows_it_and_nothing_else(experiment: 
     assert stages_run(experiment) == ["train@gradual", "evaluate@gradual", "compare"]
 
 
+def test_another_acquisition_reruns_the_model_that_has_it_and_nothing_else(copy: Path) -> None:
+    printed = done(copy, "dvc", "exp", "run", "-S", "models.asking.acquisition.name=badge")
+    assert stages_run(printed) == ["train@asking", "evaluate@asking", "compare"]
+    changed = done(copy, "dvc", "status", "train@asking", "train@probe")
+    assert "up to date" in changed
+    with (copy / "stages" / "acquisition" / "badge.py").open("a") as file:
+        file.write("# edited\n")
+    assert re.findall(r"train@\w+", done(copy, "dvc", "status")) == ["train@asking"]
+
+
 def test_metrics_diff_has_a_row_for_each_model_and_metric(project: Path, experiment: str) -> None:
     printed = done(project, "dvc", "metrics", "diff", "main", "other", "--no-path")
     rows = [line.split()[0] for line in printed.splitlines() if "." in line]
@@ -152,7 +164,7 @@ def test_the_revisions_are_compared_in_a_table(project: Path, experiment: str) -
     done(project, sys.executable, "-m", "stages.compare", "--revisions", "main", "other", "--csv", ".scratch/t.csv")
     head, *rows = (project / ".scratch" / "t.csv").read_text().splitlines()
     assert head == "model,main,other,other - main"
-    assert [row.split(",")[0] for row in rows] == ["supervised", "gradual", "probe"]
+    assert [row.split(",")[0] for row in rows] == ["supervised", "gradual", "probe", "asking"]
 
 
 def test_a_stale_result_changes_nothing(copy: Path) -> None:

@@ -42,6 +42,7 @@ def cut(raw: dict[str, Any], source: Path) -> dict[str, Any]:
     raw["seeds"] = [0]
     raw["data"] |= {"name": "folder", "source": str(source), "extra": None}
     raw["labels"]["budget"] = 40
+    raw["rounds"] |= {"start": 20, "step": 10}
     raw["split"]["validation"] = 0.2
     raw["evaluation"] |= {"umap": False, "map_images": 20, "neighbours": 3}
     raw["compute"]["device"] = "cpu"

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
+from torch.nn import functional
 
 from stages.errors import UserError
 
@@ -65,6 +66,12 @@ class Candidates:
         """Softmax of the logits of the images that may be asked about, float64 [n, C]: in float32 too many of a sure
         model are 1."""
         return self.logits()[self.askable].double().softmax(1)
+
+    def joined(self, normalise: bool) -> Tensor:
+        """Embeddings of the images labelled, then of those that may be asked about, float32 [l + n, d], of length 1 if
+        so wanted; zeros stay zeros."""
+        points = self.embedding[torch.cat([self.labelled, self.askable])]
+        return functional.normalize(points, dim=1) if normalise else points
 
     def rng(self) -> np.random.Generator:
         """Draws of this seed and round."""

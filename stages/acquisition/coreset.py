@@ -6,10 +6,9 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from torch.nn import functional
 
 from stages.acquisition import Acquisition, Asked, Candidates
-from stages.k_centre import further
+from stages.k_centre import further, k_centre
 
 
 class Settings(Acquisition):
@@ -21,13 +20,9 @@ class Settings(Acquisition):
 
 def ask(candidates: Candidates, settings: Settings) -> Asked:
     """Always the image farthest from all those labelled and chosen; the first at random if there is none."""
-    labelled, askable = candidates.labelled, candidates.askable
-    points = candidates.embedding[torch.cat([labelled, askable])]
-    if settings.normalise:
-        points = functional.normalize(points, dim=1)
-    given = torch.arange(len(labelled), device=points.device)
-    if not len(labelled):
-        given = torch.tensor([int(candidates.rng().integers(len(askable)))], device=points.device)
-        rest = further(points, candidates.count - 1, given)
-        return Asked(askable[torch.cat([given, rest])], None)
-    return Asked(askable[further(points, candidates.count, given) - len(labelled)], None)
+    points, known = candidates.joined(settings.normalise), len(candidates.labelled)
+    if known:
+        found = further(points, candidates.count, torch.arange(known, device=points.device)) - known
+    else:
+        found = k_centre(points, candidates.count, first=int(candidates.rng().integers(len(points))))
+    return Asked(candidates.askable[found], None)

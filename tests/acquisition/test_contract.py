@@ -16,7 +16,7 @@ from tests.blocks import acquisitions
 
 ACQUISITIONS = tenants.names("acquisition")
 # the others say the same whatever the seed
-DRAWN = ["badge", "bald", "energy_random", "random"]
+DRAWN = ["badge", "bald", "energy_random", "random", "typiclust"]
 POOL, DIMS, CLASSES = 130, 6, 4
 
 

@@ -63,6 +63,11 @@ def test_told_gives_labels_of_the_told_alone() -> None:
     assert (known[RANKING[:5]] == LABELS[RANKING[:5]]).all() and (known >= 0).sum() == 5
 
 
+def test_told_counts_the_labels_of_each_class_shown() -> None:
+    bought = np.flatnonzero(LABELS < 2)[:30]
+    assert Told(LABELS, fixed(LABELS, bought, 4, 1)).counts(0).tolist() == [20, 10, 0, 0]
+
+
 def test_only_some_of_the_classes_by_a_schedule() -> None:
     """The order leaves out classes whose images are in the pool: they are never shown."""
     for order in (np.arange(3), np.array([2, 0])):

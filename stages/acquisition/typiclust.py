@@ -1,0 +1,39 @@
+"""TypiClust on what the model has learnt: of the clusters with the fewest labels the most typical image (Hacohen, Dekel
+and Weinshall 2022)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from stages.acquisition import Acquisition, Asked, Candidates
+from stages.typicality import typical
+
+
+class Settings(Acquisition):
+    """`normalise`: embeddings to length 1 first; `max_clusters`: there are as many as there will be labels, up to this;
+    `neighbours`: typicality is the inverse of the mean distance to so many; `smallest`: clusters of so many images or
+    fewer are passed over. The paper: length 1, 500, 20, 5."""
+
+    name: Literal["typiclust"]
+    normalise: bool
+    max_clusters: int = Field(ge=1)
+    neighbours: int = Field(ge=1)
+    smallest: int = Field(ge=0)
+
+
+def ask(candidates: Candidates, settings: Settings) -> Asked:
+    """Clusters anew in each round, of the images labelled and those that may be asked about. By their typicality."""
+    known = len(candidates.labelled)
+    indices, _, typicality = typical(
+        candidates.joined(settings.normalise),
+        candidates.count,
+        torch.arange(known, device=candidates.embedding.device),
+        seed=int(candidates.rng().integers(2**63 - 1)),
+        max_clusters=settings.max_clusters,
+        neighbours=settings.neighbours,
+        smallest=settings.smallest,
+    )
+    return Asked(candidates.askable[indices - known], typicality)

@@ -1,0 +1,149 @@
+"""Training as a stage: models that ask for their labels, from the digits to the page that compares them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from stages import preset
+from tests import blocks
+
+ROUNDS = {"follows": "rounds", "epochs": 2, "steps": 2}
+
+
+def parameters() -> dict[str, Any]:
+    """The digits; 40 labels, of which 20 at first."""
+    raw = preset.overlay(blocks.base(), preset.load("demo"))
+    raw["seeds"] = [0, 1]
+    raw["compute"]["device"] = "cpu"
+    raw["labels"] = {**raw["labels"], "strategy": "random", "budget": 40}
+    raw["rounds"] = {"start": 20, "step": 15, "warm": False}
+    raw["evaluation"] |= {"umap": False, "map_images": 20}
+    raw["pretrain"] = {"scratch": raw["pretrain"]["scratch"]}
+    raw["extractors"] = {"pixels": {"extractor": "pixels", "weights": "none"}}
+    raw["strategies"] = {"random": {"strategy": "random", "extractor": "pixels"}}
+    supervised = raw["models"]["supervised"] | {"epochs": 2, "steps": 2}
+    raw["models"] = {
+        "at_once": supervised,
+        "passive": supervised | ROUNDS,
+        "margin": supervised | ROUNDS | {"acquisition": {"name": "margin"}},
+        "badge": raw["models"]["probe"] | ROUNDS | {"init": "scratch", "acquisition": {"name": "badge"}},
+        "few_classes": supervised | ROUNDS | {"classes": 4, "acquisition": {"name": "entropy"}},
+    }
+    return yaml.safe_load(yaml.safe_dump(raw))
+
+
+def stage(verb: str, *names: str) -> None:
+    for name in names or [None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [f"stages.{verb}", *([name] if name else [])])
+            importlib.import_module(f"stages.{verb}").main()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rounds")
+    (folder / "data").mkdir()
+    (folder / "data" / "none").touch()
+    raw = parameters()
+    (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for verb, names in (
+            ("download", []),
+            ("split", []),
+            ("pretrain", raw["pretrain"]),
+            ("extract", raw["extractors"]),
+            ("select", raw["strategies"]),
+            ("train", raw["models"]),
+            ("evaluate", raw["models"]),
+            ("compare", []),
+        ):
+            stage(verb, *names)
+    return folder
+
+
+@pytest.fixture
+def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    return project
+
+
+def of(project: Path, model: str, seed: int, file: str = "") -> Path:
+    return project / "data" / "models" / model / f"seed-{seed}" / file
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("model", ["passive", "margin", "badge"])
+def test_what_was_asked_is_written_for_people(project: Path, model: str, seed: int) -> None:
+    asked = pd.read_csv(of(project, model, seed, "asked.csv"))
+    assert list(asked.columns) == ["round", "rank", "image", "score"]
+    assert asked["rank"].tolist() == list(range(1, 41))
+    assert asked["round"].tolist() == [1] * 20 + [2] * 15 + [3] * 5
+    assert asked["image"].is_unique and asked["score"].notna().tolist() == [False] * 20 + [model == "margin"] * 20
+    chosen = pd.read_csv(project / "data" / "selection" / "random" / "chosen.csv").query(f"seed == {seed}")
+    assert asked["image"][:20].tolist() == chosen["image"][:20].tolist()
+    assert (asked["image"].tolist() == chosen["image"].tolist()) == (model == "passive")
+
+
+def test_the_passive_control_ends_as_if_told_at_once(project: Path) -> None:
+    for seed in (0, 1):
+        for file in ("weights.safetensors", "head.safetensors"):
+            assert of(project, "passive", seed, file).read_bytes() == of(project, "at_once", seed, file).read_bytes()
+
+
+def test_the_history_runs_on_through_the_rounds(project: Path) -> None:
+    history = pd.read_csv(of(project, "margin", 0, "history.csv"))
+    assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6] and history["round"].tolist() == [1, 1, 2, 2, 3, 3]
+    assert history["labels_revealed"].tolist() == [20, 20, 35, 35, 40, 40]
+    assert history["label_balance"].between(0.5, 1).all()
+    assert history["validation_accuracy"].notna().all()
+    assert "round" not in pd.read_csv(of(project, "at_once", 0, "history.csv"))
+
+
+def test_only_images_that_are_shown_are_asked_about(project: Path) -> None:
+    with np.load(project / "data" / "split" / "pool.npz") as pool:
+        names = np.load(project / "data" / "raw" / "train" / "names.npy")[pool["indices"]]
+        label = dict(zip(names, pool["labels"], strict=True))
+    asked = pd.read_csv(of(project, "few_classes", 0, "asked.csv"))
+    assert len(asked) == 40 and {label[name] for name in asked["image"]} == {0, 1, 2, 3}
+
+
+def test_evaluation_counts_labels_and_takes_no_class_for_a_late_one(project: Path) -> None:
+    for model in ("margin", "badge"):
+        content = json.loads((project / "data" / "evaluation" / model / "scores.json").read_text())
+        for seed in content["seeds"]:
+            assert seed["scores"]["labels_used"] == 40 and seed["scores"]["epochs"] == 6
+            assert "late_classes" not in seed["scores"]
+            assert {one["introduced_epoch"] for one in seed["per_class"].values()} == {1}
+    curves = pd.read_csv(project / "plots" / "history.csv")
+    assert curves.query("model == 'margin' and seed == 1")["labels"].tolist() == [20, 20, 35, 35, 40, 40]
+    assert "Late classes" not in (project / "metrics" / "compare.md").read_text()
+
+
+def test_nothing_is_left_to_go_on_from(project: Path) -> None:
+    assert not [path for path in (project / ".scratch").iterdir() if path.is_dir() and path.name != "checked"]
+
+
+def test_a_budget_that_the_start_spends_is_one_round_and_said_to_be(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = parameters()
+    before = (inside / "params.yaml").read_text()
+    raw["labels"]["budget"] = 20
+    try:
+        (inside / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+        stage("train", "badge")
+    finally:
+        (inside / "params.yaml").write_text(before)
+    said = "models.badge: labels.budget=20 is spent with rounds.start=20: one round, and nothing is asked\n"
+    assert said in capsys.readouterr().err
+    assert pd.read_csv(of(inside, "badge", 0, "asked.csv"))["round"].tolist() == [1] * 20
