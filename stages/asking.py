@@ -55,8 +55,9 @@ def alternate(
         told = tell(_images(asked))
         before = _file(scratch, plan, number - 1, "safetensors") if plan.warm and number > 1 else None
         classifier, rows = learn(number, told, _file(scratch, plan, number, "safetensors"), before)
-        common = {"round": number, "label_balance": balance(told.counts(0))}
-        return told, classifier, [row | common | {"epoch": row["epoch"] + len(history)} for row in rows]
+        spread = balance(told.counts(0))
+        first = [{"epoch": row["epoch"] + len(history), "round": number, "label_balance": spread} for row in rows]
+        return told, classifier, [one | row | one for one, row in zip(first, rows, strict=True)]
 
     history: list[Row] = []
     asked = _rows(1, plan.ranking[: plan.totals[0]].tolist(), None, 0)

@@ -85,6 +85,7 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
         shown("advice", "Validation accuracy by labels told, with its forecast"),
     )
     band = f"band and bars: one standard deviation over {_seeds(results)}" if len(results.seeds) > 1 else "one seed"
+    bars = f"{band}, without bands where there are many lines" if len(results.seeds) > 1 else band
     sections = [
         Section("Models", "", models, shown("accuracy", "Test accuracy of each model, as bars")),
         Section(
@@ -95,7 +96,7 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
         Section(
             "Accuracy against labels",
             "Accuracy on the validation images against the labels told so far; the mark is the last epoch, dots are "
-            f"the last epochs of rounds; {band}.",
+            f"the last epochs of rounds; {bars}.",
             pictures=shown("accuracy_by_labels", "Validation accuracy by labels told"),
         ),
         *([told] if sentences else []),

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
+# lines; the bands of more would hide one another
+_BANDS = 5
+
 
 def learning_curves(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
     """Validation accuracy by epoch, a line for each model: the mean over seeds, and a band of one standard deviation.
@@ -47,17 +50,19 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
     curves: columns model, seed, epoch, round (NaN without rounds), labels, accuracy. A model that is told more as it
     trains is a line through its epochs with a mark at the last, one that trains in rounds a line through the last
     epochs of its rounds, each with a dot; one that is told all at once is its last epoch's mark. Error bars: one
-    standard deviation over seeds. Epochs without any label have no place on a log axis and are left out.
+    standard deviation over seeds, and for a few lines a band as well. Epochs without any label have no place on a log
+    axis and are left out.
     """
     looks = styles(models)
     told = _ends_of_rounds(curves[curves["labels"] > 0])
     with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
         axis = figure.add_subplot()
         plain_log(axis, told["labels"].to_numpy())
-        for model in _by_last(told, models):
-            epochs, look = _over_seeds(told[told["model"] == model], "epoch"), looks[model]
-            last = epochs.iloc[-1]
-            if epochs["labels"].nunique() > 1:
+        tables = {model: _over_seeds(told[told["model"] == model], "epoch") for model in _by_last(told, models)}
+        lines = [model for model, epochs in tables.items() if epochs["labels"].nunique() > 1]
+        for model, epochs in tables.items():
+            look, last = looks[model], epochs.iloc[-1]
+            if model in lines:
                 dots = "." if told.loc[told["model"] == model, "round"].notna().any() else None
                 axis.plot(
                     epochs["labels"],
@@ -67,7 +72,8 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
                     linewidth=1.2,
                     marker=dots,
                 )
-                _band(axis, epochs, "labels", look)
+                if len(lines) <= _BANDS:
+                    _band(axis, epochs, "labels", look)
             axis.errorbar(
                 last["labels"],
                 last["mean"],
@@ -76,7 +82,7 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
                 marker=look.marker,
                 markersize=6,
                 capsize=3,
-                linestyle=look.dash if epochs["labels"].nunique() > 1 else "none",
+                linestyle=look.dash if model in lines else "none",
                 label=model,
             )
         axis.set_xlabel("labels told")
