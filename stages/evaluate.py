@@ -69,6 +69,8 @@ def main() -> None:
     notes = [f"{unknown} test images without a label are left out"] if unknown else []
     if not (test.labels >= 0).any():
         notes.append("no test image has a label: what needs one is left out")
+    if all(one["scores"]["validation_accuracy_last"] is None for one in seeds):
+        notes.append("no image is held out for validation: there is no accuracy by epoch")
     truth = np.tile(test.labels, len(predictions))
     counts = scores.confusion(truth, np.concatenate(predictions), len(classes))
     with whole_folder(layout.EVALUATION / name) as folder:

@@ -15,6 +15,7 @@ from stages.errors import UserError
 DATA = Path("data")
 RAW = DATA / "raw"
 SPLIT = DATA / "split"
+SEEN = SPLIT / "seen.npz"
 ENCODERS = DATA / "encoders"
 FEATURES = DATA / "features"
 SELECTION = DATA / "selection"
@@ -49,6 +50,38 @@ def part(name: str) -> Part:
         indices, labels = arrays["indices"], arrays["labels"]
     packed = np.load(needed(RAW / raw / "images.npy"), mmap_mode="r")
     return Part(packed, indices, labels)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The pool as pretraining sees it, which no answer of people changes: labels int64 [N] and classes are those of the
+    data set itself; mean and std per channel, in [0, 1]; images of size x size."""
+
+    indices: np.ndarray
+    labels: np.ndarray
+    classes: list[str]
+    size: int
+    mean: list[float]
+    std: list[float]
+
+    def write(self, path: Path) -> None:
+        """Writes all of it to one .npz file."""
+        np.savez(
+            path,
+            indices=self.indices,
+            labels=self.labels,
+            classes=np.array(self.classes, dtype=np.str_),
+            size=self.size,
+            mean=self.mean,
+            std=self.std,
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Seen:
+        """Reads what `write` wrote. Raises UserError if it is not there."""
+        with np.load(needed(path)) as found:
+            whole = {name: found[name] for name in ("indices", "labels")}
+            return cls(**whole, **{name: found[name].tolist() for name in ("classes", "size", "mean", "std")})
 
 
 def description() -> dict[str, Any]:

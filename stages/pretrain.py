@@ -1,7 +1,8 @@
 """python -m stages.pretrain NAME: trains one encoder without labels, once for each seed.
 
-Reads data/raw/train, data/split/pool.npz; writes data/encoders/NAME/seed-<s>/. Class labels serve the world alone,
-which shows the first k classes where the block says so.
+Reads data/raw/train, data/split/seen.npz; writes data/encoders/NAME/seed-<s>/. Class labels serve the world alone,
+which shows the first k classes where the block says so; they are those of the data set itself, so that more answers of
+people pretrain nothing anew.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ def main() -> None:
     method_file = tenants.load("pretraining", settings.method)
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
-    pool, description = layout.part("pool"), layout.description()
-    estimate.check(parameters, len(pool.indices), "pretrain", name)
-    if description["classes"]:
-        parameters.check_classes(description["classes"])
+    seen = layout.Seen.read(layout.SEEN)
+    estimate.check(parameters, len(seen.indices), "pretrain", name)
+    if seen.classes:
+        parameters.check_classes(seen.classes)
     images: Images | None = None
     stamp = {"block": settings.model_dump(), "compute": parameters.compute.model_dump(), "seeds": parameters.seeds}
-    inputs = [layout.RAW / "description.json", layout.SPLIT / "pool.npz", layout.SPLIT / "description.json"]
+    inputs = [layout.RAW / "description.json", layout.SEEN]
     # a method may bring an encoder of its own, perhaps from a file
     brings = hasattr(method_file, "encoder")
     weights = layout.DATA / settings.weights if brings and settings.weights else None
@@ -43,22 +44,23 @@ def main() -> None:
         for seed in workers.mine(parameters.seeds):
             seed_all(seed, 0)
             if brings:
-                encoder = method_file.encoder(settings, description["size"], weights)
+                encoder = method_file.encoder(settings, seen.size, weights)
             else:
-                encoder = encoders.build(settings.encoder, description["size"], description["mean"], description["std"])
-            method = method_file.build(encoder, settings, len(pool.indices))
+                encoder = encoders.build(settings.encoder, seen.size, seen.mean, seen.std)
+            method = method_file.build(encoder, settings, len(seen.indices))
             seed_folder = layout.seed_folder(folder, seed)
             if method is not None:
                 # not before: random and foreign weights need no image on the device
                 if images is None:
-                    images = Images(pool.packed, pool.indices, device)
-                shown = world.everything(len(pool.indices), settings.epochs)
+                    packed = np.load(layout.needed(layout.RAW / "train" / "images.npy"), mmap_mode="r")
+                    images = Images(packed, seen.indices, device)
+                shown = world.everything(len(seen.indices), settings.epochs)
                 if settings.classes is not None:
-                    shown = world.fixed(pool.labels, np.array([], int), settings.classes, settings.epochs)
+                    shown = world.fixed(seen.labels, np.array([], int), settings.classes, settings.epochs)
                 history = fit(
                     method,
                     images,
-                    world.Told(np.full(len(pool.indices), -1), shown),
+                    world.Told(np.full(len(seen.indices), -1), shown),
                     shown,
                     seed=seed,
                     hardware=hardware,

@@ -1,33 +1,50 @@
-"""Splits the raw images into pool, validation and test, by row numbers; the images stay where they are."""
+"""Splits the raw images into pool, validation and test, by row numbers; the images stay where they are.
+
+The labels that people gave, labels.file, are put in here: from now on they are labels as any others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from stages import layout, params, splitting
+from stages import answers, layout, params, splitting
+from stages.answers.giving import give
 from stages.errors import UserError, run
 from stages.files import whole_folder
 
 
 def main() -> None:
     parameters = params.read()
-    split(parameters.split, layout.RAW, layout.SPLIT, parameters.check_data)
+    split(parameters.split, layout.RAW, layout.SPLIT, parameters.labels.answers, parameters.check_data)
 
 
 def split(
-    settings: splitting.Settings, raw: Path, target: Path, check: Callable[[list[str], int], None] | None = None
+    settings: splitting.Settings,
+    raw: Path,
+    target: Path,
+    answered: Path | None = None,
+    check: Callable[[list[str], int], None] | None = None,
 ) -> None:
-    """Reads the folder `raw` that download wrote and writes the folder `target`. Raises UserError.
+    """Reads the folder `raw` that download wrote, and the answers of people, and writes the folder `target`. Raises
+    UserError.
 
     `check` is handed the classes and the size of the pool before anything is written.
     """
     facts = layout.read_json(raw / "description.json")
-    train = np.load(layout.needed(raw / "train" / "labels.npy"))
+    own = np.load(layout.needed(raw / "train" / "labels.npy"))
     test = np.load(layout.needed(raw / "test" / "labels.npy"))
-    result = splitting.split(train, test, facts["classes"], settings)
+    # a list of names also says which classes there are where the data set has none
+    named = settings.classes if isinstance(settings.classes, list) else []
+    train, classes = own, facts["classes"] or named
+    if answered is not None:
+        names = np.load(layout.needed(raw / "train" / "names.npy"))
+        train, classes = give(answers.read(answered), names, own, classes)
+        print(f"{answered}: labels of {np.count_nonzero(train != own):,} images that had none")
+    result = splitting.split(train, test, classes, settings)
     if not len(result.pool.indices):
         raise UserError("no image is left for the pool; lower split.validation or change split.classes")
     if check is not None:
@@ -46,8 +63,19 @@ def split(
             "counts": {name: _counts(rows.labels, result.classes) for name, rows in parts.items()},
         }
         layout.write_json(folder / "description.json", description)
+        _seen(result, own, facts, mean, std).write(folder / layout.SEEN.name)
     sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in parts.items())
     print(f"{target}: {sizes} images of {len(result.classes)} classes")
+
+
+def _seen(
+    result: splitting.Split, own: np.ndarray, facts: dict[str, Any], mean: list[float], std: list[float]
+) -> layout.Seen:
+    """The pool without the answers; `own` are the labels that the data set has."""
+    rows = result.pool
+    labels = np.where(own[rows.indices] < 0, -1, rows.labels)
+    classes = result.classes if facts["classes"] else []
+    return layout.Seen(rows.indices, labels, classes, facts["size"], mean, std)
 
 
 def _counts(labels: np.ndarray, classes: list[str]) -> dict[str, int]:

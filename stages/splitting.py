@@ -77,7 +77,8 @@ def split(train: np.ndarray, test: np.ndarray, classes: list[str], settings: Set
 
     Images of classes left out are dropped; unknown ones (-1) all join the pool. Imbalance thins pool and
     validation alike and leaves the test part alone. A class draws from a stream of its own, so that the choice
-    of classes changes nothing for those kept. Raises UserError.
+    of classes changes nothing for those kept. Among unknown images a class may have none that is known. Raises
+    UserError.
     """
     kept = kept_classes(classes, settings.classes)
     places = np.full(len(classes) + 1, -2, dtype=np.int64)  # the last is for -1
@@ -86,11 +87,17 @@ def split(train: np.ndarray, test: np.ndarray, classes: list[str], settings: Set
     present = places[train] >= -1
     for name, share in shares(kept, settings.imbalance).items():
         present[_thinned(train, classes.index(name), share, settings.seed)] = False
+    least = 2 if settings.validation else 1
     for name in kept:
-        count = int(np.count_nonzero(present & (train == classes.index(name))))
-        if count < 2:
+        of_class = train == classes.index(name)
+        count = int(np.count_nonzero(present & of_class))
+        # of a class that only the test part has, the first images may yet be found among the unknown ones
+        if count < least and (of_class.any() or not (train < 0).any()):
             cause = " after split.imbalance" if settings.imbalance else ""
-            raise UserError(f"class {name} has {count} training images{cause}; each class needs at least 2")
+            way = "label more of it, or set split.validation=0" if count else "give it some"
+            raise UserError(
+                f"class {name} has {count} training images{cause}; each class needs at least {least}; {way}"
+            )
     aside = np.zeros(len(train), dtype=bool)
     if settings.validation:
         shown = np.where(present, train, -1)

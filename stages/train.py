@@ -37,8 +37,9 @@ def main() -> None:
     pool, validation, description = layout.part("pool"), layout.part("validation"), layout.description()
     estimate.check(parameters, len(pool.indices), "models", name)
     classes = description["classes"]
-    if not classes:
-        raise UserError(f"models.{name}: no image has a label; training needs some: put them into folders by class")
+    if not (pool.labels >= 0).any():
+        ask = f"`python -m stages.select {parameters.labels.strategy} --export FOLDER` hands out which to label"
+        raise UserError(f"models.{name}: no image of the pool has a label; {ask}; give the answers by labels.file")
     parameters.check_classes(classes)
     schedule = settings.told_by(parameters.schedule)
     ranked = layout.needed(layout.SELECTION / parameters.labels.strategy / "ranking.npy")

@@ -60,7 +60,7 @@ def give_budget(monkeypatch: pytest.MonkeyPatch, budget: int | str) -> None:
     parameters = SimpleNamespace(
         seeds=[3, 1],
         compute=Compute(device="cpu", precision="fp32", compile=False),
-        labels=Labels(strategy="random", budget=budget),
+        labels=Labels(strategy="random", budget=budget, file="data/none"),
         strategies=strategies(),
     )
     monkeypatch.setattr(params, "read", lambda: parameters)

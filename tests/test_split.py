@@ -26,13 +26,33 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         images = np.random.default_rng(0).integers(0, 256, (len(known), 8, 8, 3), dtype=np.uint8)
         np.save(folder / part / "images.npy", images)
         np.save(folder / part / "labels.npy", known)
+        np.save(folder / part / "names.npy", np.array([f"{number}.png" for number in range(len(known))]))
     (folder / "description.json").write_text(json.dumps({"classes": ["ant", "bee", "cat"], "size": 8}))
     return folder
 
 
+@pytest.fixture
+def flat(raw: Path) -> Path:
+    """The same images, of which nobody has labelled any."""
+    np.save(raw / "train" / "labels.npy", np.full(30, -1))
+    np.save(raw / "test" / "labels.npy", np.zeros(0, dtype=np.int64))
+    (raw / "description.json").write_text(json.dumps({"classes": [], "size": 8}))
+    return raw
+
+
+def table(path: Path, *labels: str) -> Path:
+    """Answers for the first images."""
+    path.write_text("image,label\n" + "".join(f"{row}.png,{label}\n" for row, label in enumerate(labels)))
+    return path
+
+
 def test_the_files_and_their_description(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    parameters = SimpleNamespace(split=settings(classes=["cat", "ant"]), check_data=lambda *facts: asked.append(facts))
+    parameters = SimpleNamespace(
+        split=settings(classes=["cat", "ant"]),
+        labels=SimpleNamespace(answers=None),
+        check_data=lambda *facts: asked.append(facts),
+    )
     monkeypatch.setattr(params, "read", lambda: parameters)
     split.main()
     assert asked == [(["cat", "ant"], 18)]
@@ -60,11 +80,8 @@ def test_the_same_files_twice(raw: Path, tmp_path: Path) -> None:
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 
 
-def test_nothing_labelled(raw: Path, tmp_path: Path) -> None:
-    np.save(raw / "train" / "labels.npy", np.full(30, -1))
-    np.save(raw / "test" / "labels.npy", np.zeros(0, dtype=np.int64))
-    (raw / "description.json").write_text(json.dumps({"classes": [], "size": 8}))
-    split.split(settings(), raw, tmp_path / "split")
+def test_nothing_labelled(flat: Path, tmp_path: Path) -> None:
+    split.split(settings(), flat, tmp_path / "split")
     facts = json.loads((tmp_path / "split" / "description.json").read_text())
     assert facts["counts"] == {"pool": {"unknown": 30}, "validation": {"unknown": 0}, "test": {"unknown": 0}}
 
@@ -85,5 +102,56 @@ def test_what_the_data_cannot_give_is_refused_before_anything_is_written(raw: Pa
         raise UserError(f"{pool} images of {len(classes)} classes")
 
     with pytest.raises(UserError, match="24 images of 3 classes"):
-        split.split(settings(), raw, tmp_path / "split", refuse)
+        split.split(settings(), raw, tmp_path / "split", None, refuse)
     assert not (tmp_path / "split").exists()
+
+
+def test_a_list_of_classes_names_them_where_the_data_set_has_none(flat: Path, tmp_path: Path) -> None:
+    split.split(settings(classes=["owl", "ant"]), flat, tmp_path / "split")
+    facts = json.loads((tmp_path / "split" / "description.json").read_text())
+    assert facts["counts"]["pool"] == {"owl": 0, "ant": 0, "unknown": 30}
+
+
+def test_answers_are_labels_from_here_on(flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers = table(tmp_path / "labels.csv", "owl", "ant", "owl", "", "ant", "owl", "ant")
+    split.split(settings(validation=0.3), flat, layout.SPLIT, answers)
+    assert "labels.csv: labels of 6 images that had none" in capsys.readouterr().out
+    facts, pool, validation = layout.description(), layout.part("pool"), layout.part("validation")
+    assert facts["classes"] == ["ant", "owl"]
+    assert facts["counts"]["validation"] == {"ant": 1, "owl": 1, "unknown": 0}
+    given = dict(zip([*pool.indices, *validation.indices], [*pool.labels, *validation.labels], strict=True))
+    assert [given[row] for row in range(7)] == [1, 0, 1, -1, 0, 1, 0]
+    assert all(given[row] == -1 for row in range(7, 30))
+
+
+def test_answers_beside_labels_of_the_data_set(raw: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "labels.csv"
+    answers.write_text("image,label\n0.png,ant\n24.png,cat\n29.png,Bee\n")
+    split.split(settings(classes=["cat", "ant"], validation=0), raw, layout.SPLIT, answers)
+    pool = layout.part("pool")
+    assert pool.indices.tolist() == [*range(8), *range(16, 29)]
+    assert pool.labels.tolist() == [1] * 8 + [0] * 9 + [-1] * 4
+
+
+def test_a_refused_answer_leaves_nothing(flat: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("image,label\n99.png,owl\n")
+    with pytest.raises(UserError, match=r"labels\.csv, line 2: no training image '99\.png'"):
+        split.split(settings(), flat, layout.SPLIT, tmp_path / "labels.csv")
+    assert not layout.SPLIT.exists()
+
+
+@pytest.mark.parametrize("of", ["flat", "raw"])
+def test_answers_change_nothing_for_pretraining(of: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    source = request.getfixturevalue(of)
+    seen = []
+    for answers in (None, table(tmp_path / "labels.csv", *["ant"] * 4)):
+        split.split(settings(validation=0), source, layout.SPLIT, answers)
+        seen.append(layout.SEEN.read_bytes())
+    assert seen[0] == seen[1]
+    found = layout.Seen.read(layout.SEEN)
+    own = np.load(source / "train" / "labels.npy")
+    assert found.indices.tolist() == list(range(30))
+    assert found.labels.tolist() == own.tolist()
+    assert found.classes == json.loads((source / "description.json").read_text())["classes"]
+    facts = layout.description()
+    assert (found.size, found.mean, found.std) == (8, facts["mean"], facts["std"])

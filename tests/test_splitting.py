@@ -108,6 +108,7 @@ def test_nothing_labelled() -> None:
         ({"imbalance": {"owl": 0.1}}, r"split\.imbalance: no class owl"),
         ({"imbalance": {"dog": 0.1}, "classes": 2}, r"split\.imbalance: no class dog"),
         ({"imbalance": {"eel": 0.05}}, r"class eel has 1 training images after split\.imbalance"),
+        ({"imbalance": {"eel": 0.01}}, r"class eel has 0 training images after split\.imbalance"),
         ({"validation": 0.98}, r"split\.validation=0\.98 would take all 20 images of class eel"),
     ],
 )
@@ -116,8 +117,26 @@ def test_what_cannot_be_is_refused_by_name(changes: dict[str, Any], words: str) 
         split(TRAIN, TEST, CLASSES, settings(**changes))
 
 
+def test_without_validation_one_image_of_a_class_is_enough() -> None:
+    result = split(np.array([0, 0, 1, -1]), TEST[:20], CLASSES[:2], settings(validation=0))
+    assert result.pool.labels.tolist() == [0, 0, 1, -1]
+
+
+def test_among_unknown_images_a_class_may_be_known_of_none() -> None:
+    result = split(np.array([0, 0, 0, -1]), TEST[:20], CLASSES[:2], settings(validation=0.4))
+    assert counts(result.pool.labels) == {-1: 1, 0: 2}
+    assert counts(result.test.labels) == {0: 10, 1: 10}
+
+
+def test_a_class_of_no_image_is_refused_where_every_image_is_known() -> None:
+    with pytest.raises(UserError, match="class bee has 0 training images; each class needs at least 1"):
+        split(np.array([0, 0]), TEST[:20], CLASSES[:2], settings(validation=0))
+
+
 def test_a_class_of_one_image_is_refused() -> None:
-    with pytest.raises(UserError, match="class bee has 1 training images; each class needs at least 2"):
+    with pytest.raises(
+        UserError, match=r"bee has 1 training images; .* at least 2; label more of it, or set split.val"
+    ):
         split(np.array([0, 0, 1, 0]), TEST, ["ant", "bee", *CLASSES[2:]], settings(classes=2))
 
 

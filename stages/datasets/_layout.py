@@ -27,7 +27,7 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
 
     - train/<class>/* and test/<class>/*, or train/<class>/* alone,
     - <class>/*: a folder for each of two classes or more,
-    - images in no class's folder: all unknown;
+    - images in no class's folder: all unknown, perhaps with test/<class>/* beside, which then names the classes;
 
     perhaps below further folders that hold nothing else, and with unlabelled/* beside. Deeper files belong to
     the class above them. At the top, files without a picture's suffix (a README) are passed over; below, each
@@ -49,6 +49,7 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
     if not heads:
         return Layout([(shown(path), -1) for path in inner], None, [])
     parts = heads & {"train", "test"}
+    only_test = parts == {"test"}  # it names the classes, and all other images are unknown
     cased = sorted(heads - parts)
     if cased and all(head.lower() in ("train", "test") for head in heads):
         raise UserError(f"{shown((cased[0],))} must be written {cased[0].lower()}")
@@ -57,25 +58,31 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
     for path in inner:
         if path[0] in _UNLABELLED:
             continue
+        if only_test and len(path) == 1:
+            unknown.append(path)
+            continue
         if parts and len(path) > 1 and path[0] not in parts:
             raise UserError(
-                f"{shown(path[:1])} stands beside train and test; only unlabelled may; is it a class? put it into train"
+                f"{shown(path[:1])} stands beside train and test; only unlabelled may; is it a class? put it into "
+                "train; has nobody labelled its images? name it unlabelled"
             )
         if len(path) < depth + 2:
             raise UserError(f"{shown(path)} is in no class; put it into a class's folder or into unlabelled")
         groups[path[0] if parts else ""].setdefault(path[depth], []).append(path)
     _none_empty({folder[len(top) :] for folder in all_folders if folder[: len(top)] == top}, inner, depth, top)
-    if parts == {"test"}:
-        raise UserError(f"{shown(('test',))} has no train beside it; name the folder of training images train")
+    if only_test and not unknown:
+        missing = "name the folder of training images train or, if nobody has labelled them, unlabelled"
+        raise UserError(f"{shown(('test',))} has no train beside it; {missing}")
     _same_classes(groups)
-    classes = sorted(groups["train" if parts else ""])
+    of_train = "train" if parts else ""
+    classes = sorted(groups["test" if only_test else of_train])
     for name in {"unknown", *_UNLABELLED} & set(classes):
         raise UserError(f"a class can't be named {name}: put such images into unlabelled, beside the parts or classes")
 
     def labelled(part: str) -> list[tuple[str, int]]:
         return [(shown(path), label) for label, name in enumerate(classes) for path in groups[part][name]]
 
-    train = labelled("train" if parts else "") + [(shown(path), -1) for path in unknown]
+    train = ([] if only_test else labelled(of_train)) + [(shown(path), -1) for path in unknown]
     return Layout(sorted(train), sorted(labelled("test")) if "test" in parts else None, classes)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field, field_validator
 
 from stages.errors import UserError
+
+# DVC depends on the file by its name, so that there must be one
+_NO_FILE = "data/none"
 
 
 class Labels(BaseModel, extra="forbid", frozen=True):
@@ -18,10 +22,19 @@ class Labels(BaseModel, extra="forbid", frozen=True):
     "N/class" is the benchmarks' convention: one walks down the ranking and keeps the first N images of each class,
     which with a random ranking is stratified sampling. Everybody else pays for every label that is looked up, so a
     number or a share takes the first images of the ranking, whatever their classes.
+
+    `file`: what people answered, a file or a folder, or data/none for none. With answers a number or a share takes the
+    first images of the ranking that have a label, for they may be answers to another ranking; "100%" takes all.
     """
 
     strategy: str
     budget: int | str = Field(union_mode="left_to_right")
+    file: str
+
+    @property
+    def answers(self) -> Path | None:
+        """The file or folder of answers, if there is one."""
+        return None if self.file == _NO_FILE else Path(self.file)
 
     @field_validator("budget", mode="before")
     @classmethod
@@ -57,10 +70,13 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         """The images whose labels the budget buys, in the order of the ranking.
 
         ranking: int64 [N], the pool from first to last; labels: int64 [N], true classes, -1 unknown.
-        Returns int64 [n]; images without a label are left out. Raises UserError where a class has too few.
+        Returns int64 [n]; images without a label are left out. Raises UserError where a class has too few, and where
+        people answered fewer.
         """
         count = self.count(len(ranking), classes)
         if isinstance(self.budget, int) or self.budget.endswith("%"):
+            if self.answers is not None:
+                return self._answered(ranking[labels[ranking] >= 0], count, len(ranking))
             chosen = ranking[:count]
             return chosen[labels[chosen] >= 0]
         each = count // classes
@@ -72,3 +88,13 @@ class Labels(BaseModel, extra="forbid", frozen=True):
                 raise UserError(f"labels.budget={self.budget}: class {c} has only {len(of_class)} images in the pool")
             kept.append(of_class[:each])
         return ranking[np.sort(np.concatenate(kept))]
+
+    def _answered(self, labelled: np.ndarray, count: int, pool: int) -> np.ndarray:
+        """The first `count` of the labelled images; for a share of all of the pool, those that there are."""
+        if len(labelled) < count and not (isinstance(self.budget, str) and count == pool):
+            raise UserError(
+                f"labels.budget={self.budget}: {count} labels, but with the answers of {self.file} the pool has "
+                f"{len(labelled)}, besides what split.validation holds out; label more (python -m stages.select "
+                f"{self.strategy} --export FOLDER), or set labels.budget={len(labelled)}"
+            )
+        return labelled[:count]

@@ -56,6 +56,16 @@ def test_images_in_no_class(start: str) -> None:
     assert found.train == [(f"{start}1.jpg", -1), (f"{start}2.JPG", -1)]
 
 
+@pytest.mark.parametrize("top", ["", "photos/"])
+@pytest.mark.parametrize("start", ["", "unlabelled/", "unlabelled/deep/"])
+def test_a_labelled_test_part_beside_images_that_nobody_has_labelled(start: str, top: str) -> None:
+    images = [f"{top}{start}1.jpg", f"{top}{start}2.jpg"]
+    found = layout([*images, *(top + name for name in TEST)], [f"{top}test", f"{top}test/cat"])
+    assert found.classes == ["cat", "dog"]
+    assert found.train == [(name, -1) for name in images]
+    assert found.test == [(f"{top}test/cat/1.jpg", 0), (f"{top}test/dog/1.jpg", 1)]
+
+
 @pytest.mark.parametrize(
     ("files", "folders", "words"),
     [
@@ -68,7 +78,9 @@ def test_images_in_no_class(start: str) -> None:
         (TRAIN, ["test"], "test holds no image"),
         (["cat/1.jpg"], ["cat", "dog"], "dog holds no image"),
         (["p/cat/1.jpg", "p/owl/1.jpg"], ["p", "p/cat", "p/dog"], "p/dog holds no image"),
-        (TEST, [], "test has no train beside it"),
+        (TEST, [], "test has no train beside it; name the folder of training images train or, if nobody has labelled"),
+        ([*TEST, "README.md"], ["unlabelled"], "test has no train beside it"),
+        ([*TEST, "1.jpg", "shots/2.jpg"], [], "shots stands beside train and test; .* labelled its images?"),
         ([*TRAIN, *TEST, "val/cat/1.jpg"], [], "val stands beside train and test"),
         ([*TRAIN, *TEST, "train/3.jpg"], [], r"train/3\.jpg is in no class"),
         ([*TRAIN, *TEST, "3.jpg"], [], r"3\.jpg is in no class"),

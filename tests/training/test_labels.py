@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -6,8 +8,8 @@ from stages.errors import UserError
 from stages.training.labels import Labels
 
 
-def budget(value: object) -> Labels:
-    return Labels.model_validate({"strategy": "random", "budget": value})
+def budget(value: object, file: str = "data/none") -> Labels:
+    return Labels.model_validate({"strategy": "random", "budget": value, "file": file})
 
 
 @pytest.mark.parametrize(("value", "count"), [(40, 40), ("40", 40), ("4/class", 40), ("10%", 50), ("100%", 500)])
@@ -42,3 +44,28 @@ def test_per_class_walks_down_until_each_has_enough() -> None:
 def test_a_class_with_too_few_is_named() -> None:
     with pytest.raises(UserError, match="class 1 has only 1"):
         budget("2/class").bought(np.arange(4), np.array([0, 0, 0, 1]), 2)
+
+
+def test_no_file_is_data_none() -> None:
+    assert budget(3).answers is None
+    assert budget(3, "answers/batch-1").answers == Path("answers/batch-1")
+
+
+RANKING, ANSWERED = np.array([5, 4, 2, 0, 1, 3]), np.array([0, 1, -1, 0, -1, -1])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1, [0]), (3, [0, 1, 3]), ("50%", [0, 1, 3]), ("100%", [0, 1, 3]), ("1/class", [0, 1])]
+)
+def test_with_answers_a_budget_buys_the_first_of_the_ranking_that_have_one(value: object, expected: list[int]) -> None:
+    """They may be answers to another ranking, or to this one as it was before some were held out for validation."""
+    assert list(budget(value, "answers.csv").bought(RANKING, ANSWERED, 2)) == expected
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(4, 4), (6, 6), ("67%", 4)])
+def test_fewer_answers_than_the_budget_are_refused(value: object, wanted: int) -> None:
+    said = (
+        rf"labels.budget={value}: {wanted} labels, but with the answers of answers\.csv the pool has 3, .*; label more"
+    )
+    with pytest.raises(UserError, match=said + r" \(.*select random --export FOLDER\), or set labels.budget=3$"):
+        budget(value, "answers.csv").bought(RANKING, ANSWERED, 2)

@@ -1,0 +1,34 @@
+"""Labels that people gave, read from the files in which they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from stages.answers import label_studio, table
+from stages.answers._answer import Answer
+from stages.errors import UserError
+
+_READERS: dict[str, Callable[[Path], list[Answer]]] = {".csv": table.read, ".json": label_studio.read}
+
+__all__ = ["Answer", "read"]
+
+
+def read(path: Path) -> list[Answer]:
+    """All answers of a CSV file, a JSON file, or all such files of a folder and the folders in it, in the order of
+    their names; hidden ones and other kinds are passed over. An image without a label is no answer.
+
+    Raises UserError, which names the file and the line or task.
+    """
+    if path.is_dir():
+        inside = (file for file in sorted(path.rglob("*")) if file.is_file() and file.suffix.lower() in _READERS)
+        return [one for file in inside if not _hidden(file.relative_to(path)) for one in read(file)]
+    if not path.exists():
+        raise UserError(f"labels.file={path}: no such file; give a path that exists, or data/none for no file")
+    if path.suffix.lower() not in _READERS:
+        raise UserError(f"labels.file={path}: neither .csv nor .json; give a file or a folder that --export wrote")
+    return _READERS[path.suffix.lower()](path)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

@@ -1,0 +1,80 @@
+"""From answers to the labels of a data set: whose image, which class, and whether all agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stages import tenants
+from stages.answers._answer import Answer
+from stages.errors import UserError
+
+# folders of images without a label bear these names; "unknown" is how images without one are counted
+_NO_CLASS = {"unknown", "unlabelled", "unlabeled"}
+
+
+def give(
+    answers: Sequence[Answer],
+    names: Sequence[str],
+    labels: np.ndarray,
+    classes: Sequence[str],
+) -> tuple[np.ndarray, list[str]]:
+    """The labels int64 [N] of the images `names` with the answers put in, and the classes whose places they are.
+
+    labels: int64 [N], those of the data set, -1 unknown. classes: those that are known; if there are none, all that
+    were answered, in alphabetical order. A known class may be written in capitals or small letters.
+    Raises UserError, with the place, for an image or class that is not there, for two answers that differ, and for
+    one that differs from the data set.
+    """
+    known = list(classes or _answered(answers))
+    result, places, given = labels.copy(), {name: row for row, name in enumerate(names)}, dict[int, Answer]()
+    for answer in answers:
+        row = places.get(answer.image)
+        if row is None:
+            raise UserError(
+                f"{answer.where}: no training image {_shown(answer.image)}; write its path as --export gave it"
+            )
+        label = known.index(_known(answer, known))
+        if row in given and result[row] != label:
+            other = given[row]
+            raise UserError(
+                f"{answer.where}: {answer.image} is {answer.label!r}, but {other.label!r} in {other.where}; keep one"
+            )
+        if labels[row] not in (-1, label):
+            true = known[labels[row]]
+            raise UserError(
+                f"{answer.where}: {answer.image} is {answer.label!r}, but {true!r} in the data set; mend either"
+            )
+        result[row], given[row] = label, answer
+    return result, known
+
+
+def _known(answer: Answer, known: Sequence[str]) -> str:
+    """The class that is meant: the one so written, or the only one that differs in capitals alone."""
+    alike = [name for name in known if name.casefold() == answer.label.casefold()]
+    if answer.label in known:
+        return answer.label
+    if len(alike) != 1:
+        raise UserError(f"{answer.where}: no class {_shown(answer.label)}; {tenants.choices(answer.label, known)}")
+    return alike[0]
+
+
+def _answered(answers: Sequence[Answer]) -> list[str]:
+    """The classes of a data set that has none, which nobody has named but in the answers."""
+    first: dict[str, Answer] = {}
+    for answer in answers:
+        if answer.label.casefold() in _NO_CLASS:
+            raise UserError(f"{answer.where}: a class can't be named {answer.label}; leave the label empty")
+        other = first.setdefault(answer.label.casefold(), answer)
+        if other.label != answer.label:
+            raise UserError(
+                f"{answer.where}: {answer.label!r} and, in {other.where}, {other.label!r} differ in capitals alone; "
+                "write one of them, or name both in split.classes"
+            )
+    return sorted(answer.label for answer in first.values())
+
+
+def _shown(text: str) -> str:
+    """A name, cut where it is long."""
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")

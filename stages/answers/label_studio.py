@@ -1,0 +1,69 @@
+"""Label Studio's exports: JSON, with all annotations of each task, and JSON-MIN, with one line for each annotation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stages.answers._answer import Answer, text_of, tidy
+from stages.errors import UserError
+
+# controls of config.xml: the answer, and our cluster, which comes back with it
+ANSWER, CLUSTER = "label", "cluster"
+
+
+def read(path: Path) -> list[Answer]:
+    """The labels of all annotations; skipped tasks and those without one give none.
+
+    Raises UserError, with the task's number and id.
+    """
+    try:
+        tasks = json.loads(text_of(path))
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}; export it again") from None
+    if not isinstance(tasks, list):
+        raise UserError(f"{path}: must be a list of tasks; export it from Label Studio as JSON or JSON-MIN")
+    found = []
+    for number, task in enumerate(tasks, 1):
+        where = f"{path}, task {number}"
+        if not isinstance(task, dict):
+            raise UserError(f"{where}: must be an object; export it from Label Studio as JSON or JSON-MIN")
+        where += f" (id {task['id']})" if "id" in task else ""
+        full = isinstance(task.get("data"), dict)
+        try:
+            labels = [tidy(text) for text in (_annotated(task, where) if full else _texts(task.get(ANSWER)))]
+        except (AttributeError, KeyError, TypeError):
+            raise UserError(f"{where}: not in Label Studio's format; export it again as JSON or JSON-MIN") from None
+        image = (task["data"] if full else task).get("path")
+        if isinstance(image, str):
+            found += [Answer(image, label, where) for label in labels if label]
+        elif any(labels):
+            raise UserError(f"{where}: no path in its data; import the tasks.json that --export wrote, and label that")
+    if not found and any(ANSWER not in task and "annotation_id" in task and "data" not in task for task in tasks):
+        raise UserError(f"{path}: no task has a key {ANSWER}; label with config.xml, whose answer has that name")
+    return found
+
+
+def _annotated(task: dict[str, Any], where: str) -> Iterator[str]:
+    for annotation in task.get("annotations") or []:
+        if annotation.get("was_cancelled"):
+            continue
+        for result in annotation["result"]:
+            name = result["from_name"]
+            if name == ANSWER:
+                yield from _texts(result["value"])
+            elif name != CLUSTER:
+                raise UserError(f"{where}: an answer named {name}, not {ANSWER}; label with config.xml")
+
+
+def _texts(value: Any) -> list[str]:
+    """The texts of a value: of choices or of a text field, several, one by itself, or none."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for one in value for text in _texts(one)]
+    return _texts(value["choices"] if "choices" in value else value["text"])

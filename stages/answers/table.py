@@ -1,0 +1,51 @@
+"""The table labels.csv, as it comes back from a browser, a text editor or a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from stages.answers._answer import Answer, text_of, tidy
+from stages.errors import UserError
+
+_WANTED = ("image", "label")
+
+
+def read(path: Path) -> list[Answer]:
+    """The rows with a label. Separated by commas, semicolons (Excel in much of Europe) or tabs, with any line ends.
+
+    A head names the columns; only `image` and `label` are read. Raises UserError, with the line's number.
+    """
+    text = text_of(path)
+    separator, head = _head(text, path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    image, label = (head.index(name) for name in _WANTED)
+    found = []
+    try:
+        next(reader)
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            if not any(cell.strip() for cell in row):
+                continue
+            if len(row) != len(head):
+                raise UserError(f"{where}: {len(row)} columns, where the head has {len(head)}; mend or remove the line")
+            answer = Answer(row[image].strip(), tidy(row[label]), where)
+            if answer.label and not answer.image:
+                raise UserError(f"{where}: the label {answer.label!r} without an image; fill in its path")
+            if answer.label:
+                found.append(answer)
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: not CSV: {error}; mend or remove the line") from None
+    return found
+
+
+def _head(text: str, path: Path) -> tuple[str, list[str]]:
+    """The separator, and the names of the columns, in small letters."""
+    first = text.partition("\n")[0]
+    for separator in ",;\t":
+        names = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
+        if all(names.count(name) == 1 for name in _WANTED):
+            return separator, names
+    wanted = "the first line must name the columns image and label, each once"
+    raise UserError(f"{path}, line 1: {wanted}, separated by commas, semicolons or tabs")

@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from stages.answers import read
+from stages.errors import UserError
+
+
+def test_a_folder_gives_the_answers_of_all_its_tables_and_exports(tmp_path: Path) -> None:
+    for name in ("2/labels.csv", "10/Labels.CSV", "10/.labels.csv.7.partial/labels.csv", "10/.~labels.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"image,label\n{name},cat\n")
+    (tmp_path / "1.json").write_text('[{"path": "x.png", "label": "dog"}]')
+    (tmp_path / "2" / "index.html").write_text("a page")
+    found = [(one.image, one.label) for one in read(tmp_path)]
+    assert found == [("x.png", "dog"), ("10/Labels.CSV", "cat"), ("2/labels.csv", "cat")]
+
+
+def test_a_folder_without_answers_has_none(tmp_path: Path) -> None:
+    assert read(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("gone.csv", "no such file; give a path that exists"), ("x.xlsx", "neither .csv nor .json")]
+)
+def test_what_is_no_such_file_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "x.xlsx").touch()
+    with pytest.raises(UserError, match=f"^labels.file={tmp_path / name}: {said}"):
+        read(tmp_path / name)

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from stages.answers import Answer
+from stages.answers.giving import give
+from stages.errors import UserError
+
+NAMES = ["1.png", "2.png", "3.png", "4.png"]
+UNKNOWN = np.full(4, -1)
+
+
+def answers(*pairs: tuple[str, str]) -> list[Answer]:
+    return [Answer(image, label, f"labels.csv, line {line}") for line, (image, label) in enumerate(pairs, 2)]
+
+
+def test_a_flat_folder_has_the_classes_of_its_answers() -> None:
+    labels, classes = give(answers(("3.png", "dog"), ("1.png", "cat"), ("2.png", "dog")), NAMES, UNKNOWN, [])
+    assert classes == ["cat", "dog"]
+    assert labels.tolist() == [0, 1, 1, -1]
+    assert (UNKNOWN == -1).all()
+
+
+def test_known_classes_stay_as_they_are_and_may_be_written_in_capitals() -> None:
+    given = answers(("3.png", "DOG"), ("1.png", "Owl"), ("3.png", "dog"))
+    labels, classes = give(given, NAMES, np.array([2, -1, -1, 0]), ["ant", "dog", "owl"])
+    assert classes == ["ant", "dog", "owl"]
+    assert labels.tolist() == [2, -1, 1, 0]
+
+
+def test_where_capitals_tell_classes_apart_they_count() -> None:
+    labels, _ = give(answers(("1.png", "a"), ("2.png", "A")), NAMES, UNKNOWN, ["A", "a"])
+    assert labels.tolist() == [1, 0, -1, -1]
+
+
+def test_nothing_answered() -> None:
+    labels, classes = give([], NAMES, UNKNOWN, [])
+    assert labels.tolist() == [-1] * 4
+    assert classes == []
+
+
+@pytest.mark.parametrize(
+    ("pairs", "classes", "said"),
+    [
+        ([("1.png", "cat"), ("9.png", "cat")], [], r"line 3: no training image '9\.png'; write its path as --export"),
+        ([("data:" + "x" * 1000, "cat")], [], r"line 2: no training image 'data:x+\.\.\.'; "),
+        ([("1.png", "cta")], ["cat", "dog"], "line 2: no class 'cta'; did you mean cat\\? known: cat, dog"),
+        ([("1.png", "unknown")], ["cat", "dog"], "line 2: no class 'unknown'; known: cat, dog"),
+        ([("1.png", "A")], ["Aa", "aa"], "line 2: no class 'A'"),
+        ([("1.png", "AA")], ["Aa", "aa"], "line 2: no class 'AA'"),
+        ([("1.png", "Unknown")], [], "line 2: a class can't be named Unknown; leave the label empty"),
+        (
+            [("1.png", "cat"), ("2.png", "Cat")],
+            [],
+            r"line 3: 'Cat' and, in labels\.csv, line 2, 'cat' differ in capitals alone; write one of them",
+        ),
+        (
+            [("1.png", "cat"), ("2.png", "dog"), ("1.png", "dog")],
+            [],
+            r"line 4: 1\.png is 'dog', but 'cat' in labels\.csv, line 2; keep one",
+        ),
+        ([("4.png", "dog")], ["cat", "dog"], r"line 2: 4\.png is 'dog', but 'cat' in the data set; mend either"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_its_line(pairs: list[tuple[str, str]], classes: list[str], said: str) -> None:
+    labels = np.array([-1, -1, -1, 0]) if classes else UNKNOWN
+    with pytest.raises(UserError, match=rf"^labels\.csv, {said}"):
+        give(answers(*pairs), NAMES, labels, classes)

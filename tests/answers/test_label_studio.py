@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.answers import read
+from stages.errors import UserError
+
+
+def choice(label: str, name: str = "label") -> dict[str, Any]:
+    """A result as Label Studio exports it."""
+    common = {"id": "x1", "from_name": name, "to_name": "image", "origin": "manual"}
+    return common | {"type": "choices", "value": {"choices": [label]}}
+
+
+def task(number: int, *results: dict[str, Any], cancelled: bool = False) -> dict[str, Any]:
+    annotation = {"id": number + 50, "completed_by": 1, "result": list(results), "was_cancelled": cancelled}
+    data = {"image": "data:image/png;base64,xyz", "path": f"{number}.png", "rank": number, "cluster": "3"}
+    return {"id": number + 100, "annotations": [annotation], "data": data, "predictions": []}
+
+
+def minimal(number: int, **changes: Any) -> dict[str, Any]:
+    data = {"image": "data:image/png;base64,xyz", "path": f"{number}.png", "id": number + 100, "annotation_id": 1}
+    return data | {"annotator": 1, "lead_time": 2.5} | changes
+
+
+def found(path: Path, content: Any) -> list[tuple[str, str, str]]:
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return [(one.image, one.label, one.where.removeprefix(f"{path}, ")) for one in read(path)]
+
+
+TEXT = choice("") | {"type": "textarea", "value": {"text": [" big  dog "]}}
+
+
+def test_the_full_export(tmp_path: Path) -> None:
+    again = task(1, choice("cat"))
+    again["annotations"] += task(1, choice("cat"))["annotations"]
+    tasks = [
+        again,
+        task(2, TEXT),
+        task(3),
+        task(4, choice("dog"), cancelled=True),
+        task(5, choice("cluster 3", "cluster"), choice("owl")),
+        {"id": 106, "data": {"path": "6.png"}, "annotations": []},
+        # as --export wrote it
+        {"data": {"path": "7.png", "image": "x"}, "predictions": [{"result": [choice("cat")]}]},
+        # the task of another project, without a label
+        {"id": 108, "data": {"image": "other.png"}, "annotations": []},
+    ]
+    assert found(tmp_path / "project-1.json", tasks) == [
+        ("1.png", "cat", "task 1 (id 101)"),
+        ("1.png", "cat", "task 1 (id 101)"),
+        ("2.png", "big dog", "task 2 (id 102)"),
+        ("5.png", "owl", "task 5 (id 105)"),
+    ]
+
+
+def test_the_minimal_export(tmp_path: Path) -> None:
+    tasks = [minimal(1, label="cat"), minimal(2), minimal(3, label={"text": ["dog"]}), minimal(4, label=None)]
+    assert found(tmp_path / "project-1.json", tasks) == [
+        ("1.png", "cat", "task 1 (id 101)"),
+        ("3.png", "dog", "task 3 (id 103)"),
+    ]
+
+
+@pytest.mark.parametrize("several", [{"choices": ["cat", "dog"]}, ["cat", "dog"]])
+def test_several_choices_are_several_answers(tmp_path: Path, several: Any) -> None:
+    where = "task 1 (id 101)"
+    full = [task(1, choice("") | {"value": {"choices": ["cat", "dog"]}})]
+    for content in (full, [minimal(1, label=several)]):
+        assert found(tmp_path / "x.json", content) == [("1.png", "cat", where), ("1.png", "dog", where)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('[{"id": 1},\n oh]', "line 2: not JSON: "),
+        ({"id": 1}, "must be a list of tasks; export it from Label Studio as JSON or JSON-MIN"),
+        ([task(1), "cat"], "task 2: must be an object"),
+        ([task(1, {"value": {"choices": ["cat"]}})], r"task 1 \(id 101\): not in Label Studio's format"),
+        ([task(1, choice("cat") | {"value": 3})], r"task 1 \(id 101\): not in Label Studio's format"),
+        ([task(1, choice("cat") | {"value": {"rating": 3}})], r"task 1 \(id 101\): not in Label Studio's format"),
+        ([minimal(1), minimal(2, label=3)], r"task 2 \(id 102\): not in Label Studio's format"),
+        ([minimal(1, label="cat", path=None)], r"task 1 \(id 101\): no path in its data; import the tasks\.json"),
+        ([task(1, choice("cat", "choice"))], r"task 1 \(id 101\): an answer named choice, not label; label with conf"),
+        ([minimal(1, choice="cat")], "no task has a key label; label with config.xml"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_its_task(tmp_path: Path, content: Any, said: str) -> None:
+    with pytest.raises(UserError, match=rf"project-1\.json(, |: ){said}"):
+        found(tmp_path / "project-1.json", content)

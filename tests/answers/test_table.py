@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from stages.answers import read
+from stages.errors import UserError
+
+HEAD = "image,rank,cluster,distance,label"
+ROWS = [HEAD, "a/1.png,1,0,0.5,cat", "a/2.png,2,0,0.7,", "b, c.png,3,1,0.1,dog"]
+
+
+def found(path: Path, data: str | bytes) -> list[tuple[str, str, str]]:
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return [(one.image, one.label, one.where) for one in read(path)]
+
+
+def quoted(rows: list[str]) -> str:
+    return "\n".join(rows).replace("b, c.png", '"b, c.png"')
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_as_browsers_editors_and_spreadsheets_write_it(tmp_path: Path, separator: str, mark: str, end: str) -> None:
+    rows = [row.replace(",", separator).replace(f"b{separator} c", "b, c") for row in ROWS]
+    text = mark + quoted(rows).replace("\n", end) + end
+    path = tmp_path / "labels.csv"
+    assert found(path, text) == [("a/1.png", "cat", f"{path}, line 2"), ("b, c.png", "dog", f"{path}, line 4")]
+
+
+def test_columns_in_any_order_and_lines_without_anything(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    text = "Label, note ,Image\ncat,,1.png\n,,\n\n  big   cat ,x, 2.png \n,,3.png\n"
+    assert found(path, text) == [("1.png", "cat", f"{path}, line 2"), ("2.png", "big cat", f"{path}, line 5")]
+
+
+def test_a_line_is_counted_where_a_cell_goes_over_two(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    text = 'image,note,label\n1.png,"two\nlines",cat\n2.png,,dog\n'
+    assert found(path, text)[1] == ("2.png", "dog", f"{path}, line 4")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("image,label\n1.png,cat\n2.png,cat,x\n", "line 3: 3 columns, where the head has 2; mend or remove the line"),
+        ("image,rank,label\n1.png,cat\n", "line 2: 2 columns, where the head has 3"),
+        ("image,label\n,cat\n", "line 2: the label 'cat' without an image; fill in its path"),
+        ('image,label\n"1.png"x,cat\n', "line 2: not CSV: "),
+        ('image,label\n1.png,"cat\n', "line 2: not CSV: "),
+        ("path,label\n1.png,cat\n", "line 1: the first line must name the columns image and label, each once"),
+        ("image,label,label\n1.png,cat,dog\n", "line 1: the first line must name"),
+        ('"image,rank,label";\n"1.png,1,";cat\n', "line 1: the first line must name"),
+        ("", "line 1: the first line must name"),
+        ("image,label\n1.png,cat\n2.png,Küche\n".encode("latin-1"), r"line 3: not UTF-8; save it as UTF-8 \(in Excel"),
+        ("image,label\n1.png,cat\n".encode("utf-16"), "line 1: not UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
+    with pytest.raises(UserError, match=rf"labels\.csv, {said}"):
+        found(tmp_path / "labels.csv", text)
