@@ -94,12 +94,7 @@ def gather(names: Names) -> comparison.Results:
     extractors = {name: _extractor(name) for name in names.extractors}
     histories = {(name, seed): _history(name, seed) for name in names.models for seed in names.seeds}
     description = layout.description()
-    notes = [
-        f"{name}: {note}"
-        for one in (evaluations, qualities, extractors)
-        for name, found in one.items()
-        for note in found.get("notes", [])
-    ]
+    notes = [note for one in (evaluations, qualities, extractors) for note in _notes(one)]
     return comparison.Results(
         data=names.data,
         seeds=list(names.seeds),
@@ -118,7 +113,7 @@ def gather(names: Names) -> comparison.Results:
         },
         counts=description["counts"],
         forecasts=advice.forecasts(budgets.by_round(histories)),
-        notes=list(dict.fromkeys(notes)),
+        notes=notes,
     )
 
 
@@ -187,6 +182,15 @@ def _results(folder: Path, file: str, names: Sequence[str], seeds: Sequence[int]
     for name, one in found.items():
         _same_seeds(one, seeds, folder / name / file)
     return found
+
+
+def _notes(results: dict[str, Any]) -> list[str]:
+    """What the results of one kind say, each thing once, with the names of those that say it."""
+    names: dict[str, list[str]] = {}
+    for name, found in results.items():
+        for note in found.get("notes", []):
+            names.setdefault(note, []).append(name)
+    return [f"{', '.join(several)}: {note}" for note, several in names.items()]
 
 
 def _arguments() -> argparse.Namespace:

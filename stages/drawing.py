@@ -12,15 +12,14 @@ from stages.files import whole_file
 
 
 def draw(results: Results, folder: Path, *, umap: bool) -> dict[str, Path]:
-    """Draws every picture, and removes what was drawn of what is no more. Returns name -> file."""
+    """Draws every picture of what was measured, and removes what was drawn before. Returns name -> file."""
     drawn = {}
     for name, one in _pictures(results, umap).items():
         drawn[name] = folder / f"{name}.png"
         with whole_file(drawn[name]) as path:
             one(path)
-    for kind in ("confusion-*", "map-*", "curve-*", "advice"):
-        for stale in set(folder.glob(f"{kind}.png")) - set(drawn.values()):
-            stale.unlink()
+    for stale in set(folder.glob("*.png")) - set(drawn.values()):
+        stale.unlink()
     return drawn
 
 
@@ -43,6 +42,15 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
     told = {model: one for model, one in results.forecasts.items() if one.points.counts > 2}
     if told:
         found["advice"] = lambda path: figures.advice(told, models, path)
+    measured = {
+        "accuracy": accuracy["mean"].notna().any(),
+        "learning_curves": len(curves) > 0,
+        "accuracy_by_labels": (curves["labels"] > 0).any(),
+        "per_class": by_class.notna().any(axis=None),
+        "balance": balance["mean"].notna().any(),
+        "features": features[features["figure"].isin(list(distances))]["mean"].notna().any(),
+    }
+    found = {name: one for name, one in found.items() if measured.get(name, True)}
     for model in models:
         if results.confusions[model].sum():
             found[f"confusion-{model}"] = partial(_confusion, results, model)

@@ -7,19 +7,16 @@ confusion.csv (all seeds together) and embedding.npz (of the first seed, for the
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 
-from stages import encoders, kmeans, layout, neighbours, novelty, params, scores
-from stages.encoders import Encoder
+from stages import kmeans, layout, neighbours, novelty, params, scores
 from stages.errors import run
 from stages.files import whole_folder
-from stages.training import measure
+from stages.training import kept, measure
 from stages.training.device import half, pick
 from stages.training.images import Images
 
@@ -39,7 +36,7 @@ def main() -> None:
     shown: torch.Tensor | None = None
     for seed in parameters.seeds:
         folder = layout.seed_folder(layout.MODELS / name, seed)
-        encoder, head = load(folder)
+        encoder, head = kept.load(folder)
         encoder.to(device), head.to(device)
         history = pd.read_csv(folder / "history.csv")
         figures = of_history(history)
@@ -83,16 +80,6 @@ def main() -> None:
         np.savez(folder / "embedding.npz", embedding=points[order], labels=test.labels[order])
     measured = [one["scores"]["accuracy"] for one in seeds if one["scores"]["accuracy"] is not None]
     print(f"{name}: test accuracy {', '.join(f'{accuracy:.2%}' for accuracy in measured) or 'not measured'}")
-
-
-def load(folder: Path) -> tuple[Encoder, torch.nn.Linear]:
-    """The encoder and the head that train wrote."""
-    encoder = encoders.load(folder)
-    weights = load_file(layout.needed(folder / "head.safetensors"))
-    classes, dim = weights["weight"].shape
-    head = torch.nn.Linear(dim, classes)
-    head.load_state_dict(weights)
-    return encoder, head
 
 
 def of_history(history: pd.DataFrame) -> dict[str, Any]:

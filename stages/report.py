@@ -134,7 +134,8 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
         ),
     ]
     title = f"Little label learners: {results.data}"
-    return html(title, [spread, *results.notes], sections)
+    # the notes say what was not measured, and why
+    return html(title, [spread, *results.notes], [one for one in sections if one.table or one.pictures or one.folded])
 
 
 def _model(results: Results, model: str, pictures: Mapping[str, Path]) -> Section:

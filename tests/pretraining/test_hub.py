@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stages import encoders, estimate, evaluate, layout, params, pretrain
+from stages import encoders, estimate, layout, params, pretrain
 from stages.errors import UserError
 from stages.extractors import pretrained
 from stages.pretraining import hub
+from stages.training import kept
 from stages.training.augmentation import plain
 from stages.training.device import Compute
 from tests.tiny import CPU, pictures, small, train, trainable
@@ -248,7 +249,7 @@ def test_evaluate_reads_what_train_keeps(on_a_hub_encoder: encoders.Encoder, tmp
     method, _ = train("models", "finetune", tmp_path / "run", epochs=1)
     encoders.save(method.kept()[0], tmp_path / "model")  # type: ignore[operator]
     save_file(method.kept()[1].state_dict(), tmp_path / "model" / "head.safetensors")  # type: ignore[operator]
-    encoder, head = evaluate.load(tmp_path / "model")
+    encoder, head = kept.load(tmp_path / "model")
     assert head.weight.shape == (3, encoder.dim)
 
 

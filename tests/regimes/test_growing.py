@@ -14,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from stages import encoders, evaluate
+from stages import encoders
 from stages.regimes._growing import closed, confidence, draw, without
 from stages.regimes._plastic import Plastic
-from stages.training import measure
+from stages.training import kept, measure
 from stages.training.images import Images
 from stages.training.method import Epoch
 from tests import test_contracts as contracts
@@ -130,7 +130,7 @@ def test_evaluate_reads_what_is_kept_of_a_head_that_grew(tmp_path: Path) -> None
     encoder, head = method.kept()
     encoders.save(encoder, tmp_path)
     save_file(head.state_dict(), tmp_path / "head.safetensors")
-    _, found = evaluate.load(tmp_path)
+    _, found = kept.load(tmp_path)
     probabilities = found(torch.randn(9, 128)).softmax(1)
     assert (probabilities[:, 0] == 0).all() and torch.allclose(probabilities.sum(1), torch.ones(9))
 

@@ -1,0 +1,99 @@
+"""What `python -m stages.select STRATEGY --export FOLDER` does: hands out what a finished selection chose.
+
+A tool, no part of the pipeline: it writes nothing that DVC keeps, so that a change here runs no stage again.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from stages import handout, layout
+from stages.errors import UserError
+from stages.handout import Asked, Origin
+from stages.params import Params
+
+MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
+
+
+def export(
+    parameters: Params, strategy: str, folder: Path, seed: int | None, model: str | None, prefix: str | None
+) -> None:
+    """Writes the folder: of the ranking of one seed (null: the first) what nobody has labelled, as far as labels.budget
+    goes. model: null, or whose guesses go with it; prefix: as handout.write wants it.
+
+    Raises UserError for a selection or model that is missing or out of date, and for a folder that must not be
+    replaced.
+    """
+    handout.check(folder)
+    seed = parameters.seeds[0] if seed is None else seed
+    pool, classes = layout.part("pool"), layout.description()["classes"]
+    names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[pool.indices].tolist()
+    budget = parameters.labels.count(len(names), len(classes))
+    rows, clusters = _chosen(strategy, seed, budget, len(names))
+    labelled = _labelled(parameters.labels.answers, names, pool.labels)
+    if len(labelled) >= budget:
+        more = f"raise it, to {2 * len(labelled)} say, run `dvc repro select@{strategy}`, and export again"
+        raise UserError(
+            f"labels.budget={parameters.labels.budget}: {len(labelled)} images have a label already; {more}"
+        )
+    wanted = budget - len(labelled)
+    asked = handout.ask(rows, dict(zip(names, clusters.tolist(), strict=True)), labelled, min(wanted, MOST))
+    places = {image: place for place, image in enumerate(names)}
+    pictures = pool.packed[pool.indices[[places[one.image] for one in asked]]]
+    if model is not None:
+        asked = _guessed(parameters, model, seed, asked, pictures, classes)
+    facts = layout.read_json(layout.RAW / "description.json")
+    data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
+    origin = Origin(data, strategy, seed, classes, model)
+    handout.write(folder, handout.Handout(origin, asked, pictures), prefix)
+    rest = f" (of {wanted:,}; export again when they are labelled)" if wanted > MOST else ""
+    print(
+        f"{folder}: {len(asked):,} images{rest}. Label them in index.html, in labels.csv, or in Label Studio "
+        "(tasks.json, config.xml); then set labels.file"
+    )
+
+
+def _chosen(strategy: str, seed: int, budget: int, images: int) -> tuple[list[dict[str, str]], np.ndarray]:
+    """The lines of chosen.csv of that seed, and the cluster of each image of the pool, int64 [images]."""
+    folder, again = layout.SELECTION / strategy, f"run `dvc repro select@{strategy}`"
+    if not (folder / "quality.json").exists():
+        raise UserError(f"{folder} is missing; {again}")
+    quality = layout.read_json(folder / "quality.json")
+    seeds = [one["seed"] for one in quality["seeds"]]
+    if seed not in seeds:
+        raise UserError(f"seed {seed}: {folder} was made with seeds {seeds}; give one of them by --seed, or {again}")
+    clusters = np.load(folder / "clusters.npy")[seeds.index(seed)]
+    if (quality["budget"], len(clusters)) != (budget, images):
+        made = f"{quality['budget']} of {len(clusters)} images"
+        raise UserError(f"{folder}: chose {made}, where it should now be {budget} of {images}; {again}")
+    with (folder / "chosen.csv").open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["seed"] == str(seed)], clusters
+
+
+def _labelled(answers: Path | None, names: list[str], labels: np.ndarray) -> set[str]:
+    """The images of the pool that need no label. Where the data set has one for each, none of these counts: it is a
+    rehearsal."""
+    labelled = handout.answered(answers)
+    if (labels < 0).any():
+        labelled |= {names[place] for place in np.flatnonzero(labels >= 0)}
+    return labelled.intersection(names)
+
+
+def _guessed(
+    parameters: Params, model: str, seed: int, asked: list[Asked], pictures: np.ndarray, classes: list[str]
+) -> list[Asked]:
+    from stages.handout import guesses
+    from stages.training import kept
+    from stages.training.device import half, pick
+
+    folder, again = layout.seed_folder(layout.MODELS / model, seed), f"run `dvc repro train@{model}`"
+    if not folder.exists():
+        raise UserError(f"--model {model}: {folder} is missing; {again}")
+    encoder, head = kept.load(folder)
+    if head.out_features != len(classes):
+        raise UserError(f"--model {model}: it knows {head.out_features} classes, the data have {len(classes)}; {again}")
+    device = pick(parameters.compute)
+    return guesses.guess(encoder, head, asked, pictures, classes, device, half(parameters.compute, device))

@@ -1,0 +1,90 @@
+"""Which images are handed out, and in which groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+_KNOWN = ("seed", "rank", "image", "cluster")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One image. `image`: its path; `rank`: from 1; `cluster`: the strategy's, None if it has none; `reasons`: name and
+    value, as the selection says them; `guess`: a model's class and its softmax share."""
+
+    image: str
+    rank: int
+    cluster: int | None
+    reasons: Mapping[str, str]
+    guess: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the images come from: the data set, the strategy that chose them and its seed; the model that guessed, if
+    one did; the classes, none if they are not known yet."""
+
+    data: str
+    strategy: str
+    seed: int
+    classes: Sequence[str]
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Handout:
+    """`asked` in the order in which they are shown, and their pictures, uint8 [n, S, S, 3]."""
+
+    origin: Origin
+    asked: Sequence[Asked]
+    pictures: np.ndarray
+
+    def groups(self) -> list[tuple[int | None, list[int]]]:
+        """Each cluster with the places of its images."""
+        found: dict[int | None, list[int]] = {}
+        for place, one in enumerate(self.asked):
+            found.setdefault(one.cluster, []).append(place)
+        return list(found.items())
+
+
+def ask(
+    rows: Sequence[Mapping[str, str]], clusters: Mapping[str, int], done: Collection[str], most: int
+) -> list[Asked]:
+    """The first `most` images of a ranking that nobody has labelled, grouped by cluster, nearest to its centre first.
+
+    rows: lines of chosen.csv, ordered by rank: image and rank, and as reasons whatever other columns there are.
+    clusters: of each image, below 0 for none. done: the images that have a label. The clusters come in the order of
+    their best ranks, what has none last; without a reason `distance` ranks order a cluster too.
+    """
+    chosen = [
+        Asked(
+            row["image"],
+            int(row["rank"]),
+            clusters[row["image"]] if clusters[row["image"]] >= 0 else None,
+            {name: value for name, value in row.items() if name not in _KNOWN and value},
+        )
+        for row in rows
+        if row["image"] not in done
+    ][:most]
+    best: dict[int | None, int] = {}
+    for one in chosen:
+        best.setdefault(one.cluster, one.rank)
+
+    def place(one: Asked) -> tuple[bool, int, float, int]:
+        distance = number(one.reasons.get("distance", "0")) if one.cluster is not None else 0.0
+        near = distance if isinstance(distance, float) else 0.0
+        return one.cluster is None, best[one.cluster], near, one.rank
+
+    return sorted(chosen, key=place)
+
+
+def number(text: str) -> float | str:
+    """A reason as a number, where it is a finite one."""
+    try:
+        return value if math.isfinite(value := float(text)) else text
+    except ValueError:
+        return text

@@ -1,0 +1,62 @@
+"""The contact sheet: all images at a glance, as PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from stages.handout.asked import Asked, Handout
+from stages.handout.pictures import scaled
+
+COLUMNS, ROWS = 12, 20  # on a page
+_SIDE, _GAP, _CAPTION, _HEAD, _MARGIN, _EDGE = 96, 12, 18, 56, 16, 3  # px
+_INK, _SOFT, _PAPER, _BANDS = "#1c1c1e", "#5f6368", "#ffffff", ("#dfe7f2", "#f1e8da")
+
+
+def write(folder: Path, handout: Handout) -> None:
+    """Writes sheet.png, and sheet-2.png and so on for more than 240 images."""
+    pages = -(-len(handout.asked) // (COLUMNS * ROWS))
+    for page in range(pages):
+        name = "sheet.png" if page == 0 else f"sheet-{page + 1}.png"
+        _page(handout, page, pages).save(folder / name)
+
+
+def _page(handout: Handout, page: int, pages: int) -> Image.Image:
+    first = page * COLUMNS * ROWS
+    asked = handout.asked[first : first + COLUMNS * ROWS]
+    wide, high = _SIDE + _GAP, _SIDE + _CAPTION + _GAP
+    rows = -(-len(asked) // COLUMNS)
+    sheet = Image.new("RGB", (2 * _MARGIN + COLUMNS * wide - _GAP, _HEAD + rows * high + _MARGIN), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    _title(draw, handout, page, pages)
+    groups = [cluster for cluster, places in handout.groups() if cluster is not None and len(places) > 1]
+    bands = {cluster: _BANDS[number % 2] for number, cluster in enumerate(groups)}
+    for place, one in enumerate(asked):
+        row, column = divmod(place, COLUMNS)
+        left, top = _MARGIN + column * wide, _HEAD + row * high
+        if one.cluster in bands:  # behind the images of a cluster, on into the gap to its next one
+            after = asked[place + 1] if place + 1 < len(asked) and column + 1 < COLUMNS else None
+            right = left + _SIDE + (_GAP if after is not None and after.cluster == one.cluster else _EDGE)
+            draw.rectangle((left - _EDGE, top - _EDGE, right, top + _SIDE + _CAPTION + 2), fill=bands[one.cluster])
+        picture = scaled(handout.pictures[first + place], _SIDE)
+        sheet.paste(picture, (left + (_SIDE - picture.width) // 2, top + (_SIDE - picture.height) // 2))
+        _caption(draw, one, left, top + _SIDE + 3)
+    return sheet
+
+
+def _title(draw: ImageDraw.ImageDraw, handout: Handout, page: int, pages: int) -> None:
+    origin = handout.origin
+    text = f"{len(handout.asked):,} images of {origin.data} to label, chosen by {origin.strategy}, seed {origin.seed}"
+    clusters = any(one.cluster is not None for one in handout.asked)
+    below = "Below each its rank" + (", and c with the number of its cluster" if clusters else "")
+    of_pages = f"; page {page + 1} of {pages}" if pages > 1 else ""
+    draw.text((_MARGIN, 8), text, fill=_INK, font=ImageFont.load_default(17))
+    draw.text((_MARGIN, 31), below + of_pages, fill=_SOFT, font=ImageFont.load_default(12))
+
+
+def _caption(draw: ImageDraw.ImageDraw, one: Asked, left: int, top: int) -> None:
+    font = ImageFont.load_default(12)
+    draw.text((left, top), str(one.rank), fill=_INK, font=font)
+    if one.cluster is not None:
+        draw.text((left + _SIDE, top), f"c{one.cluster}", fill=_SOFT, font=font, anchor="ra")

@@ -1,0 +1,131 @@
+"""The page in a real browser: it shows every image, asks for nothing, and gives the table that people filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stages.answers import read
+from stages.handout import Handout, page, table
+from tests.browser import Browser, browser
+from tests.handout.made import handout
+
+TYPE = """(place, text) => {
+  const input = document.querySelectorAll("input")[place];
+  input.focus(); input.value = text; input.dispatchEvent(new Event("input", {bubbles: true}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+def opened(chromium: Browser, folder: Path, given: Handout) -> None:
+    (folder / "index.html").write_text(page.html(given), encoding="utf-8")
+    chromium.requests.clear()
+    chromium.open(folder / "index.html")
+
+
+def count(chromium: Browser) -> str:
+    return str(chromium.run("document.getElementById('count').textContent"))
+
+
+@pytest.mark.parametrize("size", [8, 32, 96, 300])
+def test_every_image_is_shown_large_enough_and_nothing_is_asked_for(
+    chromium: Browser, tmp_path: Path, size: int
+) -> None:
+    given = handout(7, size=size, model=True)
+    opened(chromium, tmp_path, given)
+    shown = chromium.run("[...document.images].map((one) => [one.naturalWidth, one.width, one.height, one.alt])")
+    side = max(128, min(size, 224))
+    assert shown == [[size, side, side, one.image] for one in given.asked]
+    drawn = chromium.run("[...document.images].map((one) => getComputedStyle(one).imageRendering)")
+    assert set(drawn) == {"pixelated" if size <= 64 else "auto"}
+    assert chromium.requests == [(tmp_path / "index.html").as_uri()]
+    assert chromium.complaints == []
+
+
+def test_path_rank_and_reasons_are_told_by_cluster(chromium: Browser, tmp_path: Path) -> None:
+    given = handout(4)
+    opened(chromium, tmp_path, given)
+    groups = chromium.run("[...document.querySelectorAll('fieldset')].map((one) => one.innerText)")
+    assert [text.split()[:2] for text in groups] == [["cluster", "7"], ["cluster", "8"]]
+    cards = chromium.run("[...document.querySelectorAll('.card')].map((one) => one.innerText)")
+    for one, text in zip(given.asked, cards, strict=True):
+        assert one.image in text and str(one.rank) in text.split()
+        assert f"{float(one.reasons['distance']):.4g}" in text
+
+
+def test_without_clusters_there_are_no_groups(chromium: Browser, tmp_path: Path) -> None:
+    opened(chromium, tmp_path, handout(4, clusters=0))
+    assert chromium.run("document.querySelectorAll('fieldset').length") == 0
+    assert chromium.run("document.images.length") == 4
+
+
+@pytest.mark.parametrize("model", [False, True])
+def test_what_is_typed_comes_as_the_table(chromium: Browser, tmp_path: Path, model: bool) -> None:
+    given = handout(6, classes=("cat", 'big, "red" dog'), model=model)
+    opened(chromium, tmp_path, given)
+    assert count(chromium) == "0 of 6 labelled"
+    chromium.run(f"({TYPE})(0, '  Cat ')")
+    chromium.run(f"({TYPE})(2, 'big,   \"red\" dog')")
+    chromium.run(f"({TYPE})(5, 'cat')")
+    assert count(chromium) == "3 of 6 labelled"
+    chromium.run("document.getElementById('fetch').click()")
+    path = chromium.fetched("labels.csv").rename(tmp_path / "labels.csv")
+    names = [one.image for one in given.asked]
+    expected = [(names[0], "Cat"), (names[2], 'big, "red" dog'), (names[5], "cat")]
+    assert [(one.image, one.label) for one in read(path)] == expected
+    # but for the labels, the file that was handed out
+    for place in range(6):
+        chromium.run(f"({TYPE})({place}, '')")
+    chromium.run("document.getElementById('fetch').click()")
+    empty = chromium.fetched("labels.csv").rename(tmp_path / "empty.csv")
+    table.write(tmp_path / "handed.csv", given)
+    assert empty.read_bytes() == (tmp_path / "handed.csv").read_bytes()
+    assert chromium.complaints == []
+
+
+def test_another_word_than_a_class_is_seen_at_once(chromium: Browser, tmp_path: Path) -> None:
+    opened(chromium, tmp_path, handout(3))
+    chromium.run(f"({TYPE})(1, 'dgo')")
+    assert count(chromium) == "1 of 3 labelled, 1 is none of the classes"
+    assert chromium.run("[...document.querySelectorAll('input')].map((one) => one.className)") == ["", "wrong", ""]
+    chromium.run(f"({TYPE})(1, 'DOG')")
+    assert count(chromium) == "1 of 3 labelled"
+
+
+def test_where_no_class_is_known_any_word_is_one(chromium: Browser, tmp_path: Path) -> None:
+    opened(chromium, tmp_path, handout(3, classes=()))
+    chromium.run(f"({TYPE})(1, 'dgo')")
+    assert count(chromium) == "1 of 3 labelled"
+
+
+def test_enter_goes_on_and_a_button_takes_the_guess(chromium: Browser, tmp_path: Path) -> None:
+    opened(chromium, tmp_path, handout(3, model=True))
+    chromium.run("document.querySelectorAll('input')[0].focus()")
+    for key in ("rawKeyDown", "keyUp"):
+        chromium.call("Input.dispatchKeyEvent", type=key, key="Enter", code="Enter", windowsVirtualKeyCode=13)
+    assert chromium.run("[...document.querySelectorAll('input')].indexOf(document.activeElement)") == 1
+    chromium.run("document.querySelectorAll('.card button')[1].click()")
+    assert chromium.run("[...document.querySelectorAll('input')].map((one) => one.value)") == ["", "dog", ""]
+    assert count(chromium) == "1 of 3 labelled"
+    # whoever leaves before the table is fetched is asked
+    chromium.questions.clear()
+    opened(chromium, tmp_path, handout(3, clusters=0))
+    assert chromium.questions == ["beforeunload"]
+
+
+def test_a_page_that_was_closed_still_has_what_was_typed(chromium: Browser, tmp_path: Path) -> None:
+    given, other = handout(5), handout(6)
+    opened(chromium, tmp_path, given)
+    chromium.run(f"({TYPE})(3, 'cat')")
+    opened(chromium, tmp_path, other)
+    assert count(chromium) == "0 of 6 labelled"
+    opened(chromium, tmp_path, given)
+    assert count(chromium) == "1 of 5 labelled"
+    assert chromium.run("document.querySelectorAll('input')[3].value") == "cat"

@@ -1,0 +1,185 @@
+"""What is handed out of a finished selection, and when it is not."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stages import encoders, export, layout
+from stages.errors import UserError
+from stages.training.device import Compute
+from stages.training.labels import Labels
+
+IMAGES, SEEDS, FOLDER = 30, [3, 1], Path("out")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool of all images but the first two, of which nobody has labelled any; 6 of each ranking are chosen."""
+    monkeypatch.chdir(tmp_path)
+    for folder in (layout.RAW / "train", layout.SPLIT, layout.SELECTION / "kmeans"):
+        folder.mkdir(parents=True)
+    pictures = np.random.default_rng(0).integers(0, 256, (IMAGES, 32, 32, 3), dtype=np.uint8)
+    np.save(layout.RAW / "train" / "images.npy", pictures)
+    np.save(layout.RAW / "train" / "names.npy", np.array([f"{number}.png" for number in range(IMAGES)]))
+    layout.write_json(layout.RAW / "description.json", {"name": "folder", "source": "../my photos"})
+    layout.write_json(layout.SPLIT / "description.json", {"classes": ["cat", "dog"]})
+    label(np.full(IMAGES - 2, -1))
+    choose()
+
+
+def label(labels: np.ndarray) -> None:
+    np.savez(layout.SPLIT / "pool.npz", indices=np.arange(2, IMAGES), labels=labels)
+
+
+def choose(budget: int = 6, **columns: Any) -> None:
+    """Seed 3 chooses the images from 2 on, seed 1 those from the last down; clusters of four."""
+    folder = layout.SELECTION / "kmeans"
+    orders = {3: range(2, 2 + budget), 1: range(IMAGES - 1, IMAGES - 1 - budget, -1)}
+    rows = [
+        {"seed": seed, "rank": rank, "image": f"{number}.png", **columns}
+        for seed in SEEDS
+        for rank, number in enumerate(orders[seed], 1)
+    ]
+    layout.write_table(folder / "chosen.csv", rows)
+    np.save(folder / "clusters.npy", np.stack([np.arange(IMAGES - 2) // 4] * 2))
+    quality = {"budget": budget, "seeds": [{"seed": seed} for seed in SEEDS]}
+    layout.write_json(folder / "quality.json", quality)
+
+
+def handed(budget: int | str = 6, file: str = "data/none", **options: Any) -> list[dict[str, str]]:
+    """Exports, and reads labels.csv."""
+    parameters: Any = SimpleNamespace(
+        seeds=SEEDS,
+        compute=Compute(device="cpu", precision="fp32", compile=False),
+        labels=Labels(strategy="kmeans", budget=budget, file=file),
+    )
+    export.export(parameters, "kmeans", FOLDER, *(options.get(name) for name in ("seed", "model", "images")))
+    with (FOLDER / "labels.csv").open(newline="") as file_:
+        return list(csv.DictReader(file_))
+
+
+def images(rows: list[dict[str, str]]) -> list[int]:
+    return [int(row["image"].removesuffix(".png")) for row in rows]
+
+
+@pytest.mark.usefixtures("project")
+def test_the_choice_of_a_seed_by_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = handed()
+    assert images(rows) == [2, 3, 4, 5, 6, 7]
+    assert [(row["rank"], row["cluster"], row["label"]) for row in rows[3:5]] == [("4", "0", ""), ("5", "1", "")]
+    assert "out: 6 images. Label them in index.html" in capsys.readouterr().out
+    assert "<h1>6 images of my photos to label</h1>" in (FOLDER / "index.html").read_text()
+    assert images(handed(seed=1)) == [29, 28, 27, 26, 25, 24]
+
+
+@pytest.mark.usefixtures("project")
+def test_the_pictures_are_those_of_the_paths() -> None:
+    from stages.handout.pictures import uri
+
+    packed = np.load(layout.RAW / "train" / "images.npy")
+    handed(seed=1)
+    tasks = json.loads((FOLDER / "tasks.json").read_text())
+    assert [task["data"]["image"] for task in tasks] == [uri(packed[number]) for number in range(29, 23, -1)]
+    handed(images="http://x/")
+    assert json.loads((FOLDER / "tasks.json").read_text())[0]["data"]["image"] == "http://x/2.png"
+
+
+@pytest.mark.usefixtures("project")
+def test_other_columns_of_the_choice_are_reasons() -> None:
+    choose(cluster=77, typicality=1.5)
+    assert handed()[0] == {"image": "2.png", "rank": "1", "cluster": "0", "typicality": "1.5", "label": ""}
+
+
+@pytest.mark.usefixtures("project")
+def test_what_has_an_answer_is_left_out_and_counts() -> None:
+    Path("answers.csv").write_text("image,label\n3.png,cat\n20.png,dog\n0.png,cat\n5.png,\n")
+    # 3 is of the choice, 20 further down the ranking, 0 held out for validation: of 6 labels 4 are left to buy
+    assert images(handed(file="answers.csv")) == [2, 4, 5, 6]
+
+
+@pytest.mark.usefixtures("project")
+def test_labels_of_the_data_set_count_where_not_all_images_have_one() -> None:
+    label(np.array([0, 1] + [-1] * (IMAGES - 4)))
+    assert images(handed()) == [4, 5, 6, 7]
+    label(np.zeros(IMAGES - 2, int))
+    assert images(handed()) == [2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_long_choice_comes_in_parts(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(export, "MOST", 4)
+    assert images(handed()) == [2, 3, 4, 5]
+    assert "out: 4 images (of 6; export again when they are labelled)" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("project")
+def test_a_models_guess_goes_with_it() -> None:
+    encoder, folder = encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3), layout.MODELS / "probe" / "seed-3"
+    encoders.save(encoder, folder)
+    # whatever the picture: softmax of (0, log 3)
+    head = {"weight": torch.zeros(2, encoder.dim), "bias": torch.tensor([0.0, np.log(3)])}
+    save_file(head, folder / "head.safetensors")
+    rows = handed(model="probe")
+    assert [(row["guess"], row["score"]) for row in rows] == [("dog", "0.7500")] * 6
+    task = json.loads((FOLDER / "tasks.json").read_text())[0]
+    assert task["predictions"][0]["model_version"] == "probe"
+    layout.write_json(layout.SPLIT / "description.json", {"classes": ["cat", "dog", "owl"]})
+    with pytest.raises(
+        UserError, match="--model probe: it knows 2 classes, the data have 3; run `dvc repro train@probe`"
+    ):
+        handed(model="probe")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"seed": 7},
+            r"seed 7: data/selection/kmeans was made with seeds \[3, 1\]; give one of them by --seed, or run",
+        ),
+        ({"model": "probe"}, r"--model probe: data/models/probe/seed-3 is missing; run `dvc repro train@probe`"),
+        ({"budget": 8}, "kmeans: chose 6 of 28 images, where it should now be 8 of 28; run `dvc repro select@kmeans`"),
+        ({"budget": 29}, "labels.budget=29: 29 labels, but the pool has 28 images"),
+        ({"file": "gone.csv"}, "labels.file=gone.csv: no such file"),
+    ],
+)
+def test_what_is_missing_or_out_of_date_is_named(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        handed(**options)
+    assert not FOLDER.exists()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_selection_is_needed() -> None:
+    (layout.SELECTION / "kmeans" / "quality.json").unlink()
+    with pytest.raises(UserError, match="data/selection/kmeans is missing; run `dvc repro select@kmeans`"):
+        handed()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_budget_that_is_spent_is_refused() -> None:
+    rows = "".join(f"{number}.png,cat\n" for number in range(2, 8))
+    Path("answers.csv").write_text(f"image,label\n{rows}")
+    said = (
+        r"labels.budget=6: 6 images have a label already; raise it, to 12 say, run `dvc repro select@kmeans`, and exp"
+    )
+    with pytest.raises(UserError, match=said):
+        handed(file="answers.csv")
+
+
+@pytest.mark.usefixtures("project")
+def test_labels_that_were_filled_in_stay() -> None:
+    handed()
+    (FOLDER / "labels.csv").write_text("image,label\n2.png,cat\n")
+    with pytest.raises(UserError, match=r"out/labels\.csv holds 1 labels; give a new folder"):
+        handed()
