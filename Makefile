@@ -29,8 +29,15 @@ demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its
 	  echo && cat metrics/compare.md
 	@echo && echo "All of it is in .demo; open .demo/plots/index.html, or any picture in .demo/plots"
 
-test: env ## run the test suite, but for what is marked slow
+test: env browser ## run the test suite, but for what is marked slow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# tests open pages in Chromium; where it is not there and can't be had, they are skipped (with CI set they fail)
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300
+browser:
+	@command -v chromium chromium-browser >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { echo "installing chromium, for the tests of pages"; $(APT) update && \
+	    $(APT) install --no-install-recommends chromium >/dev/null || echo "chromium can't be installed" >&2; }
 
 lint: env ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -45,4 +52,4 @@ lock: ## make requirements.lock anew from pyproject.toml (needs uv)
 clean: ## remove what unfinished runs left to go on from, and the demo
 	rm -rf .scratch .demo
 
-.PHONY: help env demo test lint bench lock clean
+.PHONY: help env demo test browser lint bench lock clean
