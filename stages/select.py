@@ -111,6 +111,8 @@ def _chosen(seed: int, selection: Selection, names: np.ndarray) -> Iterator[dict
         yield row | {
             reason: f"{values[place]:.6g}" for reason, values in selection.reasons.items() if np.isfinite(values[place])
         }
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m stages.select", description="Ranks the pool, or hands out a choice."

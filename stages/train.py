@@ -38,8 +38,8 @@ def main() -> None:
     estimate.check(parameters, len(pool.indices), "models", name)
     classes = description["classes"]
     if not (pool.labels >= 0).any():
-        ask = f"`python -m stages.select {parameters.labels.strategy} --export FOLDER` hands out which to label"
-        raise UserError(f"models.{name}: no image of the pool has a label; {ask}; give the answers by labels.file")
+        way = f"`python -m stages.select {parameters.labels.strategy} --export FOLDER` hands out which to label"
+        raise UserError(f"models.{name}: no image of the pool has a label; {way}; give the answers by labels.file")
     parameters.check_classes(classes)
     schedule = settings.told_by(parameters.schedule)
     ranked = layout.needed(layout.SELECTION / parameters.labels.strategy / "ranking.npy")
