@@ -42,6 +42,16 @@ def acquisitions() -> dict[str, dict[str, Any]]:
     return found
 
 
+@cache
+def from_hubs(library: str) -> list[str]:
+    """The models of that library which params.yaml and the presets name, wherever they do."""
+    sources = [base(), *map(preset.load, preset.names())]
+    taken = [
+        block for one in sources for section in ("pretrain", "extractors") for block in one.get(section, {}).values()
+    ]
+    return sorted({block["model"] for block in taken if block.get("library") == library})
+
+
 def settings(section: str, tenant: str, **changes: Any) -> Any:
     """The Settings of a tenant's block, changed."""
     family, _ = params.FAMILIES[section]

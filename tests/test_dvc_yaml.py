@@ -75,12 +75,8 @@ def instances(raw: dict[str, Any]) -> list[Instance]:
 
 
 def parameters(name: str) -> dict[str, Any]:
-    """params.yaml or a preset; params.yaml with an extractor of the kind that needs weights, and so has no block."""
-    if name != "params.yaml":
-        return preset.overlay(blocks.base(), preset.load(name))
-    raw = blocks.base()
-    raw["extractors"]["hub"] = {"extractor": "imagenet", "weights": "none"}
-    return raw
+    """params.yaml or a preset."""
+    return blocks.base() if name == "params.yaml" else preset.overlay(blocks.base(), preset.load(name))
 
 
 SOURCES = ["params.yaml", *preset.names()]

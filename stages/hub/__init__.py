@@ -1,4 +1,4 @@
-"""Models that others trained: timm's and torchvision's by name, with the hub's weights or those of a local file."""
+"""Models that others trained, timm's, torchvision's and DINO's, by name: with the hub's weights, or a local file's."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from stages.hub import _timm, _torchvision
+from stages.hub import _dino, _timm, _torchvision
 from stages.hub._network import Network, blocks
 
 __all__ = ["Choice", "Layer", "Library", "Network", "blocks", "empty", "load"]
 
-Library = Literal["timm", "torchvision"]
+Library = Literal["timm", "torchvision", "dino"]
 Layer = Literal["pool", "fc1", "fc2"]
 
-_LIBRARIES = {"timm": _timm, "torchvision": _torchvision}
+_LIBRARIES = {"timm": _timm, "torchvision": _torchvision, "dino": _dino}
 
 
 class Choice(BaseModel, extra="forbid", frozen=True):
-    """`upscale`: the side of the network's input in px, null for the model's own."""
+    """`library`: dino has what timm lacks of it, the ResNet-50. `upscale`: the side of the network's input in px, null
+    for the model's own; the data's own leaves the images as they are."""
 
     library: Library
     model: str

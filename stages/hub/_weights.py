@@ -41,7 +41,7 @@ def read(path: Path) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in content.items()}
 
 
-def check(path: Path, found: Mapping[str, Tensor], network: nn.Module, name: str) -> None:
+def check(path: Path | str, found: Mapping[str, Tensor], network: nn.Module, name: str) -> None:
     """Raises UserError, naming the first keys, unless the tensors are those of the network by name and shape."""
     wanted = network.state_dict()
     # batch norms count their batches, which older files lack

@@ -14,6 +14,7 @@ from PIL import Image
 from stages import encoders, hub
 from stages.encoders import _hub
 from stages.errors import UserError
+from tests.blocks import from_hubs
 
 
 def make(library: hub.Library, model: str, upscale: int | None = None, size: int = 32) -> encoders.Encoder:
@@ -93,11 +94,9 @@ def smooth(count: int, size: int) -> np.ndarray:
     [
         "test_vit",
         "test_resnet",
-        "resnet50.tv_in1k",
-        "vit_small_patch8_224.dino",
-        "vit_small_patch14_dinov2.lvd142m",
         "vit_small_patch16_dinov3.lvd1689m",
         "vit_base_patch16_clip_224.openai",
+        *from_hubs("timm"),
     ],
 )
 def test_timms_preprocessing_is_the_models_own_but_for_the_crop(model: str, size: int) -> None:
@@ -112,7 +111,7 @@ def test_timms_preprocessing_is_the_models_own_but_for_the_crop(model: str, size
     check_inputs(hub.Choice(library="timm", model=model, upscale=None), images, wanted)
 
 
-@pytest.mark.parametrize("model", ["resnet18", "wide_resnet50_2", "vit_h_14"])
+@pytest.mark.parametrize("model", ["resnet18", "vit_h_14", *from_hubs("torchvision")])
 def test_torchvisions_preprocessing_is_the_models_own_but_for_the_crop(model: str) -> None:
     from torchvision import models
 
@@ -121,6 +120,22 @@ def test_torchvisions_preprocessing_is_the_models_own_but_for_the_crop(model: st
     images = smooth(3, 300)
     wanted = torch.stack([views(Image.fromarray(one)) for one in images])
     check_inputs(hub.Choice(library="torchvision", model=model, upscale=None), images, wanted)
+
+
+@pytest.mark.parametrize("size", [32, 300])
+def test_dinos_preprocessing_is_that_of_its_evaluation_but_for_the_crop(size: int) -> None:
+    from torchvision import transforms
+
+    views = transforms.Compose(
+        [
+            transforms.Resize(224, interpolation=transforms.InterpolationMode.BICUBIC),
+            transforms.ToTensor(),
+            transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ]
+    )
+    images = smooth(3, size)
+    wanted = torch.stack([views(Image.fromarray(one)) for one in images])
+    check_inputs(hub.Choice(library="dino", model="resnet50", upscale=None), images, wanted)
 
 
 class Seen(torch.nn.Module):

@@ -36,6 +36,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
         "library": "timm",
         "model": "resnet10t",
         "upscale": 64,
+        "standardise": True,
         "normalise": True,
         "layer": "pool",
         "batch_size": 5,

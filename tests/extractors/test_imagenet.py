@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import ValidationError
 from safetensors.torch import save_file
 
+from stages import hub
 from stages.encoders._hub import resize
 from stages.errors import UserError
 from stages.extractors import imagenet
@@ -25,6 +26,7 @@ BLOCK = {
     "library": "timm",
     "model": "resnet10t",
     "upscale": 64,
+    "standardise": True,
     "normalise": False,
     "layer": "pool",
     "batch_size": 4,
@@ -106,6 +108,46 @@ def test_upscale_reaches_a_transformer_with_a_vector_for_each_place(images: np.n
     small = imagenet.extract(images, settings(model="test_vit", upscale=32), tmp_path / "vit.pth", CPU)
     assert own.shape == small.shape == (6, model.num_features)
     assert not np.allclose(own, small)
+
+
+def names_in_dinos_file(blocks: int) -> set[str]:
+    """The tensors of DINO's ViTs, by the names of its vision_transformer.py."""
+    parts = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
+    layers = ["patch_embed.proj", "norm", *(f"blocks.{block}.{part}" for block in range(blocks) for part in parts)]
+    return {"cls_token", "pos_embed", *(f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias"))}
+
+
+@pytest.mark.parametrize("patch", [16, 8])
+def test_dinos_transformers_take_images_of_32_px_as_they_are(patch: int, tmp_path: Path) -> None:
+    import timm
+
+    torch.manual_seed(0)
+    name = f"vit_small_patch{patch}_224.dino"
+    own = timm.create_model(name, num_classes=0, dynamic_img_size=True).eval()
+    torch.nn.init.normal_(own.pos_embed)
+    state = own.state_dict()
+    assert set(state) == names_in_dinos_file(12)
+    torch.save(state, tmp_path / "dino.pth")
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    found = imagenet.extract(images, settings(model=name, upscale=32), tmp_path / "dino.pth", CPU)
+    with torch.inference_mode():
+        tokens = own.forward_features(prepared(images, 32))
+    assert tokens.shape == (2, 1 + (32 // patch) ** 2, 384)
+    np.testing.assert_allclose(found, tokens[:, 0].numpy(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+def test_images_are_standardised_or_left_between_0_and_1(standardise: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def inputs(*_: object) -> hub.Network:
+        return hub.Network("what it is given", torch.nn.Flatten(), 16, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), "bicubic")
+
+    monkeypatch.setattr(hub, "load", inputs)
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    found = imagenet.extract(images, settings(upscale=16, standardise=standardise), None, CPU)
+    wanted = images / 255
+    if standardise:
+        wanted = (wanted - [0.5, 0.4, 0.3]) / [0.2, 0.3, 0.4]
+    np.testing.assert_allclose(found.reshape(2, 3, 16, 16).transpose(0, 2, 3, 1), wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("upscale", [32, 100])
