@@ -17,6 +17,7 @@ from stages import kmeans, layout, neighbours, params, scores, tenants
 from stages.errors import UserError, run
 from stages.extractors._batches import Rows
 from stages.files import whole_folder
+from stages.linear_probe import probe_accuracy
 from stages.training.device import autocast, half, pick
 
 NEIGHBOURS = 10
@@ -66,14 +67,17 @@ def quality(
     """How well features [n, d] tell the classes apart; labels [n] are class ids, -1 where unknown.
 
     knn_euclidean, knn_cosine: accuracy of 10-NN on the labelled validation images among the labelled images of the
-    pool. kmeans_nmi, kmeans_ari: k-means on the whole pool, with as many clusters as it has classes, against the labels
-    that are known. A figure that cannot be measured is None, and `notes` says why.
+    pool; linear_probe: of a linear classifier with their labels. kmeans_accuracy, kmeans_nmi, kmeans_ari: k-means on
+    the whole pool, with as many clusters as it has classes, against the labels that are known. A figure that cannot be
+    measured is None, and `notes` says why.
     """
     known, asked = pool_labels >= 0, validation_labels >= 0
     figures: dict[str, Any] = {
         "dimensions": pool.shape[1],
         "knn_euclidean": None,
         "knn_cosine": None,
+        "linear_probe": probe_accuracy(pool, pool_labels, validation, validation_labels),
+        "kmeans_accuracy": None,
         "kmeans_nmi": None,
         "kmeans_ari": None,
         "left_out": int((~known).sum() + (~asked).sum()),
@@ -81,7 +85,7 @@ def quality(
     notes = []
 
     if not asked.any():
-        notes.append("knn: no validation image has a label")
+        notes.append("knn, linear probe: no validation image has a label")
     elif known.sum() < NEIGHBOURS:
         notes.append(f"knn: fewer than {NEIGHBOURS} images of the pool have a label")
     else:
@@ -92,13 +96,18 @@ def quality(
                 queries, query_labels, database, database_labels, NEIGHBOURS, metric=metric
             )
 
+    if asked.any() and not known.any():
+        notes.append("linear probe: no image of the pool has a label")
+
     classes = len(np.unique(pool_labels[known]))
     if classes < 2:
         notes.append("kmeans: the labelled images of the pool are of fewer than 2 classes")
     else:
         _, clusters, _ = kmeans.kmeans(torch.from_numpy(pool).to(device), classes, seed=seed)
-        found = scores.clustering(pool_labels[known], clusters.cpu().numpy()[known])
-        figures["kmeans_nmi"], figures["kmeans_ari"] = found["nmi"], found["ari"]
+        found = clusters.cpu().numpy()
+        agreement = scores.clustering(pool_labels, found)
+        figures["kmeans_accuracy"] = scores.cluster_accuracy(pool_labels, found)
+        figures["kmeans_nmi"], figures["kmeans_ari"] = agreement["nmi"], agreement["ari"]
 
     return {**figures, "notes": notes}
 

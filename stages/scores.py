@@ -79,6 +79,19 @@ def clustering(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float | No
     }
 
 
+def cluster_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float | None:
+    """Share of the labelled images that are in the cluster of their class, if classes and clusters are paired, one to
+    one, in the best way there is (Hungarian method; Kuhn, 1955). A cluster or class left over counts as wrong."""
+    from scipy.optimize import linear_sum_assignment
+    from sklearn.metrics.cluster import contingency_matrix
+
+    known = labels >= 0
+    if not known.any():
+        return None
+    counts = contingency_matrix(labels[known], clusters[known])
+    return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / known.sum())
+
+
 def silhouette(features: np.ndarray, clusters: np.ndarray, *, images: int = SILHOUETTE_IMAGES) -> float | None:
     """Mean silhouette (Rousseeuw, 1987) by Euclidean distance of features [n, d]; of a fixed sample beyond
     `images`.

@@ -18,7 +18,9 @@ from stages.extractors import pixels, pretrained
 from stages.training.device import Compute
 
 CPU = torch.device("cpu")
-MEASURED = ("knn_euclidean", "knn_cosine", "kmeans_nmi", "kmeans_ari")
+NEAREST = ("knn_euclidean", "knn_cosine")
+KMEANS = ("kmeans_accuracy", "kmeans_nmi", "kmeans_ari")
+MEASURED = (*NEAREST, "linear_probe", *KMEANS)
 
 
 def clouds(count: int, classes: int, spread: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,14 +37,30 @@ def quality(pool: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, n
 
 def test_classes_far_apart_are_told_apart() -> None:
     figures = quality(clouds(120, 3, 0.01, 0), clouds(30, 3, 0.01, 1))
-    assert [figures[key] for key in MEASURED] == pytest.approx([1, 1, 1, 1])
+    assert [figures[key] for key in MEASURED] == pytest.approx([1] * 6)
     assert (figures["dimensions"], figures["left_out"], figures["notes"]) == (6, 0, [])
 
 
 def test_noise_tells_nothing() -> None:
     figures = quality(clouds(300, 3, 100, 0), clouds(90, 3, 100, 1))
     assert figures["knn_euclidean"] < 0.6
+    assert figures["linear_probe"] < 0.6
     assert figures["kmeans_nmi"] < 0.2
+    assert figures["kmeans_accuracy"] < 0.6
+
+
+def test_digits_are_told_apart_by_their_pixels() -> None:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(labels))
+    points, labels = images[order].astype(np.float32), labels[order]
+    figures = quality((points[:1500], labels[:1500]), (points[1500:], labels[1500:]))
+    # as with scikit-learn's own k-NN, logistic regression and k-means
+    assert figures["knn_euclidean"] == pytest.approx(0.98, abs=0.02)
+    assert figures["linear_probe"] == pytest.approx(0.97, abs=0.02)
+    assert figures["kmeans_accuracy"] == pytest.approx(0.78, abs=0.1)
+    assert figures["kmeans_nmi"] == pytest.approx(0.74, abs=0.1)
 
 
 def test_unknown_labels_are_left_out_and_counted() -> None:
@@ -53,16 +71,17 @@ def test_unknown_labels_are_left_out_and_counted() -> None:
         (np.concatenate([pool, hidden]), np.concatenate([labels, np.full(60, -1)])),
         (clouds(30, 3, 0.01, 1)[0], np.where(np.arange(30) < 20, np.arange(30) % 3, -1)),
     )
-    assert [figures[key] for key in MEASURED] == pytest.approx([1, 1, 1, 1])
+    assert [figures[key] for key in MEASURED] == pytest.approx([1] * 6)
     assert figures["left_out"] == 70
 
 
 @pytest.mark.parametrize(
     ("pool_classes", "known", "asked", "null", "note"),
     [
-        (3, 120, 0, MEASURED[:2], "no validation image has a label"),
-        (3, 9, 30, MEASURED[:2], "fewer than 10 images"),
-        (1, 120, 30, MEASURED[2:], "fewer than 2 classes"),
+        (3, 120, 0, MEASURED[:3], "no validation image has a label"),
+        (3, 9, 30, NEAREST, "fewer than 10 images"),
+        (3, 0, 30, MEASURED, "linear probe: no image of the pool has a label"),
+        (1, 120, 30, KMEANS, "fewer than 2 classes"),
         (3, 0, 0, MEASURED, "fewer than 2 classes"),
     ],
 )
@@ -134,7 +153,7 @@ def test_the_stage_writes_features_and_quality(project: Path, monkeypatch: pytes
         np.testing.assert_allclose(found, layout.part(part).images().reshape(count, -1) / 255, rtol=1e-6)
     said = layout.read_json(folder / "quality.json")
     assert said["extractor"] == "pixels"
-    assert [said[key] for key in MEASURED] == [1, 1, pytest.approx(1), pytest.approx(1)]
+    assert [said[key] for key in MEASURED] == pytest.approx([1] * 6)
     assert layout.read_json(folder / "speed.json")["images_per_second"] > 0
 
 

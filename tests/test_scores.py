@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,24 @@ def test_clustering_leaves_out_unknown_labels() -> None:
     assert scores.clustering(np.array([0, 0, 1, 1, -1, -1]), np.array([0, 1, 1, 1, 0, 2])) == known
     nothing = scores.clustering(np.array([-1]), np.array([0]))
     assert nothing.keys() == known.keys() and set(nothing.values()) == {None}
+
+
+@pytest.mark.parametrize(("classes", "clusters"), [(4, 4), (4, 3), (3, 5), (1, 2)])
+def test_cluster_accuracy_is_that_of_the_best_pairing(classes: int, clusters: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(-1, classes, 60)
+    found = 10 * rng.integers(clusters, size=60) + 7  # ids of any kind
+    ids = 10 * np.arange(clusters) + 7
+    best = 0.0
+    # a class without a cluster is paired with one that is not there
+    for pairing in itertools.permutations([*ids, *range(-classes, 0)], classes):
+        best = max(best, float((np.array(pairing)[labels] == found)[labels >= 0].mean()))
+    assert scores.cluster_accuracy(labels, found) == pytest.approx(best)
+
+
+def test_cluster_accuracy_of_a_perfect_partition_and_of_no_label() -> None:
+    assert scores.cluster_accuracy(np.array([0, 0, 1, -1, 2]), np.array([2, 2, 0, 2, 1])) == 1
+    assert scores.cluster_accuracy(np.array([-1, -1]), np.array([0, 1])) is None
 
 
 def test_silhouette_of_all_or_of_a_fixed_sample() -> None:
