@@ -1,10 +1,11 @@
 """A ranking of the pool by one strategy, for each seed, and how good the choice is.
 
-`python -m stages.select <strategy>` reads the features that the strategy names; the labels of the pool only
-for the quality, after the choice. Writes data/selection/<strategy>/: ranking.npy int64 [seeds, n] (the chosen
-first, then the others in random order), clusters.npy int64 [seeds, n] (-1 for noise, and for a strategy without
-clusters), chosen.csv (the files to label, the first first, for each seed, each with its cluster and why it was chosen),
-quality.json, and curve.json where the strategy read a parameter of its own off a curve.
+`python -m stages.select <strategy>` reads the features that the strategy names; the labels of the pool, and the
+validation images' features and labels, only for the quality, after the choice. Writes data/selection/<strategy>/:
+ranking.npy int64 [seeds, n] (the chosen first, then the others in random order), clusters.npy int64 [seeds, n] (-1 for
+noise, and for a strategy without clusters), chosen.csv (the files to label, the first first, for each seed, each with
+its cluster and why it was chosen), quality.json, and curve.json where the strategy read a parameter of its own off a
+curve.
 `python -m stages.select <strategy> --export FOLDER` hands out the images that a finished selection chose and nobody has
 labelled yet: a contact sheet, a page and a table to label in, and Label Studio's tasks.
 """
@@ -26,6 +27,7 @@ from stages.errors import UserError, run
 from stages.files import whole_folder
 from stages.selection import Selection, check_budget, full_ranking
 from stages.selection._quality import quality
+from stages.selection._worth import common_radius, worth
 from stages.training.device import pick
 
 
@@ -56,11 +58,16 @@ def main() -> None:
 
     strategy = tenants.load("selection", settings.strategy)
     selections = choose(strategy, features, budget, settings, seeds=parameters.seeds, device=device)
+    asked = np.load(layout.needed(path.with_name("validation.npy")))
+    with np.load(layout.needed(layout.SPLIT / "validation.npz")) as arrays:
+        asked_labels = arrays["labels"]
+    radius = common_radius(features, device)
     figures, notes = [], []
     for seed, selection in zip(parameters.seeds, selections, strict=True):
         one, said = quality(features, selection, labels, classes, device)
-        figures.append({"seed": seed, **selection.figures, **one})
-        said = [*selection.notes, *said]
+        value, more = worth(features, labels, selection.indices, asked, asked_labels, radius=radius, device=device)
+        figures.append({"seed": seed, **selection.figures, **one, **value})
+        said = [*selection.notes, *said, *more]
         if one["left_out"]:
             said = [*said, f"seed {seed}: {one['left_out']} of the {budget} images chosen have no label"]
         notes += [note for note in said if note not in notes]

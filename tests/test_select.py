@@ -39,6 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     give_features((np.eye(3)[labels] + noise).astype(np.float32))
     labels[-6:] = -1
     give_labels(labels)
+    give_validation(np.arange(9) % 3)
     (layout.RAW / "train").mkdir(parents=True)
     np.save(layout.RAW / "train" / "names.npy", np.array([f"photo-{i}.jpg" for i in range(IMAGES)]))
     layout.write_json(layout.SPLIT / "description.json", {"classes": CLASSES})
@@ -54,6 +55,11 @@ def give_features(features: np.ndarray) -> None:
 def give_labels(labels: np.ndarray) -> None:
     layout.SPLIT.mkdir(parents=True, exist_ok=True)
     np.savez(layout.SPLIT / "pool.npz", indices=np.arange(len(labels)), labels=labels)
+
+
+def give_validation(labels: np.ndarray) -> None:
+    np.save(layout.FEATURES / "any" / "validation.npy", np.eye(3)[np.arange(len(labels)) % 3].astype(np.float32))
+    np.savez(layout.SPLIT / "validation.npz", indices=IMAGES + np.arange(len(labels)), labels=labels)
 
 
 def give_budget(monkeypatch: pytest.MonkeyPatch, budget: int | str) -> None:
@@ -142,6 +148,10 @@ def test_says_how_good_the_choice_is(name: str, project: Path, monkeypatch: pyte
         assert one["class_counts"] == {c: int((told == number).sum()) for number, c in enumerate(CLASSES)}
         assert one["left_out"] == (told < 0).sum()
         assert 0 < one["mean_distance"] < one["largest_distance"]
+        assert 0 < one["coverage"] <= 1
+        # the classes lie apart: right is every image of a class that was told
+        known = len(set(told[told >= 0].tolist())) / 3
+        assert one["one_nn"] == one["linear_probe"] == pytest.approx(known)
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
@@ -150,10 +160,13 @@ def test_labels_change_the_quality_and_never_the_choice(
 ) -> None:
     before = (stage(name, monkeypatch) / "ranking.npy").read_bytes()
     give_labels(np.full(IMAGES, -1))
+    give_validation(np.full(9, 2))
     folder = stage(name, monkeypatch)
     assert (folder / "ranking.npy").read_bytes() == before
     said = layout.read_json(folder / "quality.json")
     assert [one["balance"] for one in said["seeds"]] == [None, None]
+    assert [one["one_nn"] for one in said["seeds"]] == [None, None]
+    assert "one_nn, linear_probe: no chosen image has a label" in said["notes"]
     assert "seed 3: 9 of the 9 images chosen have no label" in said["notes"]
 
 
@@ -191,6 +204,29 @@ def test_stale_features_are_refused(project: Path, monkeypatch: pytest.MonkeyPat
     give_features(np.ones((IMAGES - 1, 2), np.float32))
     with pytest.raises(UserError, match="59 rows for 60 images"):
         stage("random", monkeypatch)
+
+
+def test_no_validation_image_leaves_out_what_it_would_judge(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_validation(np.zeros(0, np.int64))
+    said = layout.read_json(stage("coreset", monkeypatch) / "quality.json")
+    assert [one["linear_probe"] for one in said["seeds"]] == [None, None]
+    assert said["notes"].count("one_nn, linear_probe: no validation image has a label") == 1
+    assert all(one["balance"] > 0 and one["coverage"] > 0 for one in said["seeds"])
+
+
+def test_the_radius_is_the_same_for_all_strategies_and_budgets(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    radii = []
+
+    def worth(*_: object, radius: float, **__: object) -> tuple[dict[str, float], list[str]]:
+        radii.append(radius)
+        return {}, []
+
+    monkeypatch.setattr(select, "worth", worth)
+    for name in STRATEGIES:
+        for budget in (9, 30):
+            give_budget(monkeypatch, budget)
+            stage(name, monkeypatch)
+    assert len(radii) == 2 * 2 * len(STRATEGIES) and len(set(radii)) == 1
 
 
 def test_missing_features_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
