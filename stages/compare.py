@@ -8,6 +8,8 @@ the differences to the first; a revision is a branch, tag, commit, DVC experimen
 one, in pairs over seeds.
 `python -m stages.compare --advice [MODEL ...] [--revisions ...] [--metric accuracy] [--csv FILE]` prints how many more
 labels the next points of accuracy would take: by the rounds of a training, or by revisions of different budgets.
+`python -m stages.compare --table features [--csv FILE]` (or `selection`) prints that table alone, of what is there: it
+needs no model.
 """
 
 from __future__ import annotations
@@ -57,6 +59,10 @@ def main() -> None:
         return
     if arguments.advice is not None:
         advise(list(parameters.models), parameters.seeds, arguments.advice, arguments.csv)
+        return
+    if arguments.table:
+        blocks = parameters.extractors if arguments.table == "features" else parameters.strategies
+        one_table(arguments.table, list(blocks), parameters.seeds, arguments.csv)
         return
     names = Names(
         parameters.data.name,
@@ -168,6 +174,22 @@ def _advise(of: str, points: Mapping[str, Points], wanted: Sequence[str], csv: P
     _give_out(advice.written(found), advice.rows(found), csv)
 
 
+def one_table(kind: str, names: Sequence[str], seeds: Sequence[int], csv: Path | None) -> None:
+    """Prints the table "features" or "selection", of those named that are there; writes its figures to a CSV file."""
+    folder = layout.FEATURES if kind == "features" else layout.SELECTION
+    there = [name for name in names if (folder / name / "quality.json").exists()] or names[:1]  # which is refused
+    figures: dict[str, list[dict[str, Any]]]
+    if kind == "features":
+        figures = {name: [_extractor(name)] for name in there}
+    else:
+        figures = {name: one["seeds"] for name, one in _results(folder, "quality.json", there, seeds).items()}
+    table = comparison.summary(figures)
+    rows = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    _give_out(report.part(kind, table), rows, csv)
+    if missing := [name for name in names if name not in there]:
+        print(f"\nNot there yet: {', '.join(missing)}")
+
+
 def _give_out(shown: list[list[str]], rows: list[dict[str, Any]], csv: Path | None) -> None:
     """Prints a table for people, in Markdown, and writes its rows to a CSV file if one is named."""
     print(comparison.markdown(shown))
@@ -196,17 +218,19 @@ def _notes(results: dict[str, Any]) -> list[str]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m stages.compare", description="Compares models, or revisions.")
     parser.add_argument("--revisions", nargs="+", metavar="REVISION", help="branches, tags, experiments, workspace")
-    parser.add_argument("--pairs", metavar="MODEL", help="the model to hold all others against, seed by seed")
     parser.add_argument("--advice", nargs="*", metavar="MODEL", help="how many labels more accuracy would take")
+    parser.add_argument("--pairs", metavar="MODEL", help="the model to hold all others against, seed by seed")
+    parser.add_argument("--table", choices=["features", "selection"], help="this table alone, of what is there")
     parser.add_argument("--metric", help="the figure to compare (default: accuracy)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the table there")
     arguments = parser.parse_args()
-    if arguments.pairs and (arguments.revisions or arguments.advice is not None):
-        parser.error("--pairs goes with neither --revisions nor --advice")
+    asked = (bool(arguments.revisions) or arguments.advice is not None, bool(arguments.pairs), bool(arguments.table))
+    if sum(asked) > 1:
+        parser.error("--revisions and --advice, --pairs, --table: one at a time")
     if arguments.metric and not (arguments.revisions or arguments.pairs):
         parser.error("--metric goes with --revisions or --pairs; of rounds only the validation accuracy is known")
-    if arguments.csv and not (arguments.revisions or arguments.pairs or arguments.advice is not None):
-        parser.error("--csv goes with --revisions, --pairs or --advice")
+    if arguments.csv and not any(asked):
+        parser.error("--csv goes with --revisions, --advice, --pairs or --table")
     return arguments
 
 

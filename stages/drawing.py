@@ -30,14 +30,14 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
     by_class = comparison.per_class(results.per_class, classes)
     balance = comparison.summary(results.strategies).query("figure == 'balance'")
     features = comparison.summary(results.extractors)
-    distances = {"knn_euclidean": "Euclidean", "knn_cosine": "cosine"}
+    judges = {"knn_euclidean": "10-NN, Euclidean", "knn_cosine": "10-NN, cosine", "linear_probe": "linear probe"}
     found: dict[str, Callable[[Path], None]] = {
         "accuracy": lambda path: figures.bars(accuracy, path, label="test accuracy"),
         "learning_curves": lambda path: figures.learning_curves(curves, models, path),
         "accuracy_by_labels": lambda path: figures.accuracy_by_labels(curves, models, path),
         "per_class": lambda path: figures.per_class(by_class, path),
         "balance": lambda path: figures.bars(balance, path, label="class balance", share=False),
-        "features": lambda path: figures.grouped_bars(features, distances, path, label="10-NN accuracy"),
+        "features": lambda path: figures.grouped_bars(features, judges, path, label="validation accuracy"),
     }
     told = {model: one for model, one in results.forecasts.items() if one.points.counts > 2}
     if told:

@@ -1,9 +1,9 @@
 """python -m stages.preset NAME: prints a preset as plain overrides, for `dvc exp run $(python -m stages.preset NAME)`.
 
 A preset is an overlay on params.yaml, stages/presets/NAME.yaml. A section in it changes the keys that it names; a
-family of blocks in it (pretrain, extractors, strategies, models) replaces the family whole. With --only it leaves out
-all other pretraining, and what is made from it. With --params it prints the resulting params.yaml instead. Nothing is
-written.
+family of blocks in it (pretrain, extractors, strategies, models) replaces the family whole. With `extends: OTHER` it
+lies on that preset in turn. With --only it leaves out all other pretraining, and what is made from it. With --params it
+prints the resulting params.yaml instead. Nothing is written.
 """
 
 from __future__ import annotations
@@ -45,10 +45,13 @@ def names() -> list[str]:
 
 
 def load(name: str) -> dict[str, Any]:
-    """The overlay of that name. Raises UserError, with the nearest name, where there is none."""
+    """The overlay of that name, with the one that it extends. Raises UserError, with the nearest name, where there is
+    none."""
     if name not in names():
         raise UserError(f"no preset {name!r}; {tenants.choices(name, names())}")
-    return load_yaml(_FOLDER / f"{name}.yaml")
+    found = load_yaml(_FOLDER / f"{name}.yaml")
+    below = found.pop("extends", None)
+    return overlay(load(below), found) if below else found
 
 
 def overlay(base: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stages import advice, comparison
 from stages.comparison import Column, Results
 from stages.page import Section, html
 
+if TYPE_CHECKING:
+    import pandas
+
 SELECTION = [
     Column("balance", "class balance", digits=3),
     Column("smallest_share", "smallest class (%)", share=True),
+    Column("one_nn", "1-NN (%)", share=True),
+    Column("linear_probe", "linear probe (%)", share=True),
+    Column("coverage", "coverage (%)", share=True),
     Column("mean_distance", "mean distance", digits=3),
     Column("largest_distance", "largest distance", digits=3),
     Column("nmi", "NMI", digits=3),
@@ -20,6 +27,8 @@ SELECTION = [
 EXTRACTORS = [
     Column("knn_euclidean", "10-NN, Euclidean (%)", share=True),
     Column("knn_cosine", "10-NN, cosine (%)", share=True),
+    Column("linear_probe", "linear probe (%)", share=True),
+    Column("kmeans_accuracy", "k-means ACC (%)", share=True),
     Column("kmeans_nmi", "k-means NMI", digits=3),
     Column("kmeans_ari", "k-means ARI", digits=3),
     Column("dimensions", "dimensions", digits=0),
@@ -69,6 +78,12 @@ def text(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def part(kind: str, table: pandas.DataFrame) -> list[list[str]]:
+    """The rows of the table "features" or "selection", from the summary of their figures."""
+    columns, head = (EXTRACTORS, "extractor") if kind == "features" else (SELECTION, "strategy")
+    return comparison.rows(table, columns, head)
+
+
 def page(results: Results, pictures: Mapping[str, Path]) -> str:
     """The page, with the pictures that `draw` made."""
     models, strategies, extractors = _tables(results)
@@ -115,7 +130,8 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
         Section(
             "Selection",
             f"The images each strategy chose to label; mean over {_seeds(results)}. Balance is the normalised entropy "
-            "of the classes (1: equal shares); distances are those of the pool to the nearest chosen image.",
+            "of the classes (1: equal shares); 1-NN and linear probe are accuracies on validation images, from the "
+            "labels of the chosen alone; coverage and distances are those of the pool to the nearest chosen image.",
             strategies,
             [
                 *shown("balance", "Class balance of each strategy, as bars"),
@@ -130,7 +146,7 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
             "Features",
             f"Each extractor, on validation images; one seed ({results.seeds[0]}).",
             extractors,
-            shown("features", "10-NN accuracy of each extractor, as bars"),
+            shown("features", "10-NN and linear-probe accuracy of each extractor, as bars"),
         ),
     ]
     title = f"Little label learners: {results.data}"
@@ -164,8 +180,8 @@ def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[li
     ]
     return (
         comparison.rows(table, models, "model"),
-        comparison.rows(comparison.summary(results.strategies), SELECTION, "strategy"),
-        comparison.rows(comparison.summary(results.extractors), EXTRACTORS, "extractor"),
+        part("selection", comparison.summary(results.strategies)),
+        part("features", comparison.summary(results.extractors)),
     )
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,49 @@ def test_what_accuracy_hides_is_shown_where_classes_are_unequal(
     assert [title for title in ("balanced (%)", "macro-F1 (%)") if title in head] == shown
     table = pd.read_csv("metrics/compare.csv")
     assert {"balanced_accuracy", "macro_f1", "macro_f1_std"} <= set(table.columns)
+
+
+def test_one_table_alone_needs_no_model_and_says_what_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in (layout.EVALUATION, layout.MODELS):
+        shutil.rmtree(folder)
+    compare.one_table("features", ["pixels", "dino_vits16"], [0, 1], Path("features.csv"))
+    printed = capsys.readouterr().out
+    assert "| pixels    |" in printed and "30.00" in printed and "100" in printed
+    assert printed.endswith("\nNot there yet: dino_vits16\n")
+    written = pd.read_csv("features.csv")
+    assert written.query("figure == 'knn_euclidean'")[["name", "mean", "n"]].to_numpy().tolist() == [["pixels", 0.3, 1]]
+    compare.one_table("selection", ["random", "kmeans"], [0, 1], None)
+    printed = capsys.readouterr().out
+    assert "0.905 ± 0.007" in printed and "Not there" not in printed
+    with pytest.raises(UserError, match=r"random/quality.json: made with seeds \[0, 1\]"):
+        compare.one_table("selection", ["random"], [0], None)
+    with pytest.raises(UserError, match=r"data/features/lost/quality.json is missing"):
+        compare.one_table("features", ["lost"], [0, 1], None)
+    assert not outputs()
+
+
+@pytest.mark.parametrize(("kind", "names"), [("features", ["pixels"]), ("selection", ["random", "kmeans"])])
+def test_the_command_takes_the_names_from_the_parameters(
+    kind: str, names: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from stages import params
+
+    strategies, extractors = dict.fromkeys(NAMES.strategies), dict.fromkeys(NAMES.extractors)
+    found = SimpleNamespace(seeds=[0, 1], strategies=strategies, extractors=extractors)
+    monkeypatch.setattr(params, "read", lambda: found)
+    monkeypatch.setattr(sys, "argv", ["compare", "--table", kind])
+    compare.main()
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split()[1] for row in rows] == names
+
+
+@pytest.mark.parametrize("arguments", [["--table", "models"], ["--table", "features", "--pairs", "a"], ["--csv", "x"]])
+def test_a_wrong_call_is_refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
+    with pytest.raises(SystemExit):
+        compare.main()
 
 
 def test_metric_without_revisions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

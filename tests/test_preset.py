@@ -18,9 +18,8 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_presets_promised() -> None:
-    assert {"demo", "cpu", "gradual", "sparse", "contrastive", "pretraining", "learning", "active"} <= set(
-        preset.names()
-    )
+    promised = {"demo", "cpu", "gradual", "sparse", "contrastive", "pretraining", "learning", "active", "features"}
+    assert promised <= set(preset.names())
 
 
 @pytest.mark.parametrize("name", preset.names())
@@ -76,8 +75,33 @@ def test_a_value_that_would_need_quotes_is_refused() -> None:
         list(preset.overrides({"data": {"name": "a"}}, {"data": {"name": "two words"}}))
 
 
+def test_a_preset_that_extends_another_lies_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preset, "_FOLDER", tmp_path)
+    (tmp_path / "below.yaml").write_text("{labels: {budget: 5, strategy: a}, models: {one: {}}, seeds: [7]}")
+    (tmp_path / "above.yaml").write_text("{extends: below, labels: {budget: 9}, models: {two: {}}}")
+    wanted = {"labels": {"budget": 9, "strategy": "a"}, "models": {"two": {}}, "seeds": [7]}
+    assert preset.load("above") == wanted
+    (tmp_path / "above.yaml").write_text("extends: bellow")
+    with pytest.raises(UserError, match="no preset 'bellow'; did you mean below"):
+        preset.load("above")
+
+
+def test_the_features_are_of_all_encoders_pretrained_here_and_of_system_bs_extractors() -> None:
+    found, ours = preset.load("features"), preset.load("pretraining")["pretrain"]
+    assert found["pretrain"] == ours
+    assert {f"encoders/{name}" for name in ours} < {block["weights"] for block in found["extractors"].values()}
+    cut = ("model", "layer", "upscale", "standardise")
+    rows = {tuple(block.get(key) for key in cut) for block in found["extractors"].values()}
+    vits = {f"vit_{size}_224.dino" for size in ("small_patch16", "small_patch8", "base_patch8")}
+    nets = {"resnet50.tv_in1k", "wide_resnet50_2.tv_in1k", "densenet121", "resnet50"}
+    assert {(model, "pool", size, True) for model in vits | nets for size in (32, 224)} < rows
+    assert {(model, "pool", 32, False) for model in vits} < rows
+    assert {("vgg16", layer, size, True) for layer in ("fc1", "fc2") for size in (32, 224)} < rows
+    assert any("dinov2" in str(block.get("model")) for block in found["extractors"].values())
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"^no preset 'graduel'; did you mean gradual\? known: .*demo, gradual"):
+    with pytest.raises(UserError, match=r"^no preset 'graduel'; did you mean gradual\? known: .*demo, .*gradual"):
         preset.load("graduel")
 
 
