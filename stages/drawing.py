@@ -48,7 +48,7 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
         "accuracy_by_labels": (curves["labels"] > 0).any(),
         "per_class": by_class.notna().any(axis=None),
         "balance": balance["mean"].notna().any(),
-        "features": features[features["figure"].isin(list(distances))]["mean"].notna().any(),
+        "features": features[features["figure"].isin(list(judges))]["mean"].notna().any(),
     }
     found = {name: one for name, one in found.items() if measured.get(name, True)}
     for model in models:
