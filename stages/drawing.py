@@ -30,7 +30,7 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
     by_class = comparison.per_class(results.per_class, classes)
     balance = comparison.summary(results.strategies).query("figure == 'balance'")
     features = comparison.summary(results.extractors)
-    judges = {"knn_euclidean": "10-NN, Euclidean", "knn_cosine": "10-NN, cosine", "linear_probe": "linear probe"}
+    judges = {"knn_cosine": "10-NN, cosine", "linear_probe": "linear probe"}
     found: dict[str, Callable[[Path], None]] = {
         "accuracy": lambda path: figures.bars(accuracy, path, label="test accuracy"),
         "learning_curves": lambda path: figures.learning_curves(curves, models, path),

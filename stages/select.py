@@ -55,12 +55,10 @@ def main() -> None:
     if len(features) != len(labels):
         raise UserError(f"{path}: {len(features)} rows for {len(labels)} images of the pool; run `dvc repro`")
     budget = parameters.labels.count(len(features), len(classes))
+    asked, asked_labels = _asked(settings.extractor)
 
     strategy = tenants.load("selection", settings.strategy)
     selections = choose(strategy, features, budget, settings, seeds=parameters.seeds, device=device)
-    asked = np.load(layout.needed(path.with_name("validation.npy")))
-    with np.load(layout.needed(layout.SPLIT / "validation.npz")) as arrays:
-        asked_labels = arrays["labels"]
     radius = common_radius(features, device)
     figures, notes = [], []
     for seed, selection in zip(parameters.seeds, selections, strict=True):
@@ -107,6 +105,17 @@ def choose(
     budget above n."""
     check_budget(budget, features)
     return [strategy.select(features, budget, settings, seed=seed, device=device) for seed in seeds]
+
+
+def _asked(extractor: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features [m, d] and labels [m] of the validation images, on which a choice is judged; no strategy sees them."""
+    path = layout.needed(layout.FEATURES / extractor / "validation.npy")
+    features = np.load(path)
+    with np.load(layout.needed(layout.SPLIT / "validation.npz")) as arrays:
+        labels = arrays["labels"]
+    if len(features) != len(labels):
+        raise UserError(f"{path}: {len(features)} rows for {len(labels)} images; run `dvc repro`")
+    return features, labels
 
 
 def _chosen(seed: int, selection: Selection, names: np.ndarray) -> Iterator[dict[str, Any]]:

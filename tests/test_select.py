@@ -206,6 +206,12 @@ def test_stale_features_are_refused(project: Path, monkeypatch: pytest.MonkeyPat
         stage("random", monkeypatch)
 
 
+def test_stale_features_of_the_validation_part_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(layout.FEATURES / "any" / "validation.npy", np.ones((8, 3), np.float32))
+    with pytest.raises(UserError, match=r"validation\.npy: 8 rows for 9 images"):
+        stage("random", monkeypatch)
+
+
 def test_no_validation_image_leaves_out_what_it_would_judge(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     give_validation(np.zeros(0, np.int64))
     said = layout.read_json(stage("coreset", monkeypatch) / "quality.json")
