@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from stages.acquisition import Acquisition, Asked, Candidates
 
@@ -28,7 +29,7 @@ def ask(candidates: Candidates, settings: Settings) -> Asked:
     """
     embedding = candidates.embedding[candidates.askable].double()
     residual = candidates.probabilities()
-    residual[torch.arange(len(residual)), residual.argmax(1)] -= 1
+    residual -= functional.one_hot(residual.argmax(1), residual.shape[1])
     order = spread(residual, embedding, candidates.rng().random(candidates.count))
     return Asked(candidates.askable[order], None)
 

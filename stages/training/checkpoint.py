@@ -77,7 +77,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return tensors, json.loads(file.metadata()["history"])
-    except (SafetensorError, FileNotFoundError) as error:
+    except SafetensorError as error:
         raise UserError(f"{path}: a broken checkpoint ({error}); remove it to begin anew") from None
 
 

@@ -72,6 +72,7 @@ def model(name: str, batch: int, views: Views | None) -> supervised.Supervised:
             "regime": "supervised",
             "init": "scratch",
             "follows": "labels",
+            "acquisition": {"name": "ranking"},
             "classes": None,
             "epochs": 1,
             "steps": None,
