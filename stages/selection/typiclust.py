@@ -1,0 +1,42 @@
+"""TypiClust (Hacohen et al., 2022): of each cluster of k-means the most typical image, for small budgets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, Field
+
+from stages.selection import Selection, check_budget, normalised
+from stages.typicality import typical
+
+
+class Settings(BaseModel, extra="forbid", frozen=True):
+    """`max_clusters`: there are as many as labels, up to this; `neighbours`: typicality is the inverse of the mean
+    distance to so many; `smallest`: clusters of so many images or fewer are passed over; `normalise`: features to
+    length 1 first. The paper: 500, 20, 5, and length 1."""
+
+    strategy: Literal["typiclust"]
+    extractor: str
+    normalise: bool
+    max_clusters: int = Field(ge=1)
+    neighbours: int = Field(ge=1)
+    smallest: int = Field(ge=0)
+
+
+def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
+    """The largest clusters first; with more labels than clusters, round after round. The reason of each is its
+    `typicality`."""
+    check_budget(budget, features)
+    points = torch.from_numpy(normalised(features, settings.normalise)).to(device)
+    indices, clusters, typicality = typical(
+        points,
+        budget,
+        torch.zeros(0, dtype=torch.int64, device=device),
+        seed=seed,
+        max_clusters=settings.max_clusters,
+        neighbours=settings.neighbours,
+        smallest=settings.smallest,
+    )
+    return Selection(indices.cpu().numpy(), clusters.cpu().numpy(), {"typicality": typicality.cpu().numpy()})
