@@ -15,7 +15,7 @@ import torch
 from tests.benchmarks.loop import automatic
 from tests.benchmarks.rows import Row, table
 
-NAMES = ["loop", "augmentation", "distances", "repro", "views"]
+NAMES = ["loop", "augmentation", "distances", "selection", "repro", "views"]
 # by name only, for the minutes they take
 MORE = ["methods"]
 

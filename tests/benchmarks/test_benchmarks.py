@@ -15,7 +15,7 @@ from stages import preset
 from stages.training.augmentation import Views, plain, resample
 from stages.training.loop import Hardware
 from tests.benchmarks import __main__ as program
-from tests.benchmarks import augmentation, distances, loop, methods, repro, views
+from tests.benchmarks import augmentation, distances, loop, methods, repro, selection, views
 from tests.benchmarks.rows import Row, alternating, faster, ratios, table
 
 CPU = torch.device("cpu")
@@ -82,6 +82,14 @@ def test_distances() -> None:
     ):
         is_measured(row)
         assert "DIFFERENT" not in row.ours
+
+
+def test_selection() -> None:
+    points = nn.functional.normalize(distances.features(400))
+    for row in (selection.typiclust(points, 5, CPU), selection.covered(points, 200, 20, CPU)):
+        is_measured(row)
+        assert "DIFFERENT" not in row.ours
+    assert "extrapolated" not in selection.covered(points, 400, 20, CPU).what
 
 
 def test_repro() -> None:
