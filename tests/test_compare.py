@@ -57,7 +57,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_json(layout.SELECTION / name / "quality.json", {"strategy": name, "seeds": seeds, "notes": []})
     curve = {"x": [1, 2, 3], "y": [3, 1, 0], "at": 2, "x_label": "radius", "y_label": "share"}
     write_json(layout.SELECTION / "kmeans" / "curve.json", curve)
-    quality = {"extractor": "pixels", "dimensions": 3072, "knn_euclidean": 0.3, "knn_cosine": None, "notes": []}
+    quality = {"extractor": "pixels", "dimensions": 3072, "knn_euclidean": 0.3, "knn_cosine": 0.35, "notes": []}
     write_json(layout.FEATURES / "pixels" / "quality.json", quality)
     write_json(layout.FEATURES / "pixels" / "speed.json", {"images_per_second": 100.0, "device": "cpu"})
 
