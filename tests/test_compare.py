@@ -144,6 +144,10 @@ def test_images_without_any_known_label_are_compared_too() -> None:
         pd.DataFrame(0, index=CLASSES, columns=CLASSES).to_csv(layout.EVALUATION / model / "confusion.csv")
     compare.compare(NAMES, umap=True)
     assert "accuracy" not in json.loads(Path("metrics/metrics.json").read_text())["gradual"]
+    # no empty axes, and each note once with all who say it
+    assert not {"accuracy", "per_class"} & {path.stem for path in Path("plots").glob("*.png")}
+    assert "<h2>Classes</h2>" not in Path("plots/index.html").read_text()
+    assert f"- {', '.join(NAMES.models)}: a note\n" in Path("metrics/compare.md").read_text()
 
 
 def train_in_rounds(model: str, accuracies: list[float]) -> None:

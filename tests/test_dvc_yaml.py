@@ -231,6 +231,17 @@ def test_no_test_image_is_a_dependency_before_evaluate() -> None:
             assert not found, instance.name
 
 
+def test_what_people_answer_reruns_no_pretraining() -> None:
+    for instance in instances(blocks.base()):
+        split = {path for path in instance.paths("deps") if path.startswith("data/split")}
+        if instance.verb == "pretrain":
+            assert split == {"data/split/seen.npz"}
+        assert ("labels.file" in instance.stage["params"]) == (instance.verb == "split")
+        assert ("data/none" in instance.paths("deps")) == (
+            instance.verb == "split" or instance.block.get("weights") == "none"
+        )
+
+
 @pytest.mark.parametrize("section", ["schedule", "rounds"])
 def test_what_follows_a_section_alone_depends_on_it(section: str) -> None:
     told = {one.key: section in one.stage["params"] for one in instances(blocks.base()) if one.verb == "train"}

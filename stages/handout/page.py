@@ -131,7 +131,8 @@ def html(handout: Handout) -> str:
 def _about(handout: Handout) -> list[str]:
     origin = handout.origin
     clusters = any(one.cluster is not None for one in handout.asked)
-    order = "in clusters, the nearest to the centre first" if clusters else "the first to label first"
+    near = "nearest to the centre" if any("distance" in one.reasons for one in handout.asked) else "best rank"
+    order = f"by cluster, the {near} first" if clusters else "the best rank first"
     classes = f" The classes: {', '.join(origin.classes)}." if origin.classes else ""
     guess = f" A button takes over the guess of {origin.model}." if origin.model else ""
     return [

@@ -29,7 +29,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
 
     strategy: str
     budget: int | str = Field(union_mode="left_to_right")
-    file: str
+    file: str = Field(min_length=1)
 
     @property
     def answers(self) -> Path | None:

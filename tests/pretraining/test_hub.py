@@ -206,10 +206,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[s
     for folder in (layout.RAW / "train", layout.SPLIT, layout.DATA / "files"):
         folder.mkdir(parents=True)
     np.save(layout.RAW / "train" / "images.npy", pictures())
-    np.savez(layout.SPLIT / "pool.npz", indices=np.arange(60), labels=np.full(60, -1))
     layout.write_json(layout.RAW / "description.json", {})
-    said = {"classes": [], "size": 32, "mean": [0.4] * 3, "std": [0.2] * 3}
-    layout.write_json(layout.SPLIT / "description.json", said)
+    layout.Seen(np.arange(60), np.full(60, -1), [], 32, [0.4] * 3, [0.2] * 3).write(layout.SEEN)
     weights(layout.DATA / "files")
 
     def run(block: dict[str, Any]) -> Path:

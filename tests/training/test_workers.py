@@ -19,7 +19,7 @@ def project(folder: Path) -> None:
     """The smallest folder in which pretrain and train run: three seeds, one epoch."""
     raw = preset.overlay(base(), preset.load("demo"))
     raw["seeds"] = [0, 1, 2]
-    raw["labels"] = {"strategy": "random", "budget": 15}
+    raw["labels"] |= {"strategy": "random", "budget": 15}
     raw["schedule"] |= {"start_classes": 1}
     raw["evaluation"] |= {"subsets": {}}
     for blocks in (raw["pretrain"], raw["models"]):
@@ -35,6 +35,7 @@ def project(folder: Path) -> None:
     np.savez(folder / "data/split/validation.npz", indices=np.arange(30), labels=LABELS[:30])
     facts = {"classes": ["a", "b", "c"], "size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
     layout.write_json(folder / "data/split/description.json", facts)
+    layout.Seen(np.arange(60), LABELS, **facts).write(folder / layout.SEEN)
     rankings = np.stack([np.random.default_rng(seed).permutation(60) for seed in range(3)])
     np.save(folder / "data/selection/random/ranking.npy", rankings)
 
