@@ -36,15 +36,15 @@ class Balls:
     """What lies nearer than `radius` to each of the points [n, d] on any device, itself and equal points included.
 
     `sizes`: int64 [n], how many points each ball holds. `clusters` [n] and `apart` [n], the distances `to_others`, save
-    work: a ball of at most that radius holds points of its own cluster only, and no others are measured. Distances are
-    float64, in blocks; a ball holds a point if and only if that one's holds it.
+    work: a ball no larger than that holds points of its own cluster only, and no others are measured. Distances are
+    float64, in blocks.
     """
 
     def __init__(self, points: Tensor, radius: float, clusters: Tensor, apart: Tensor) -> None:
-        self._points, self._middle = points, points.double().mean(0)
-        squares = torch.cat([self._centred(part).square().sum(1) for part in torch.split(self._all(), 4096)])
-        noise = 4 * (points.shape[1] + 64) * 2.0**-53 * squares.max().item()  # what the product's rounding makes of 0
-        self._squares, self._limit = squares, max(radius**2 * (1 - MARGIN), noise)
+        self._points, self._middle = points, points.mean(0, dtype=torch.float64)
+        self._squares = torch.cat([self._centred(part).square().sum(1) for part in torch.split(self._all(), 4096)])
+        noise = self._squares * (8 * (points.shape[1] + 64) * 2.0**-53)  # what the product's rounding makes of 0
+        self._limits = noise.clamp(min=radius**2 * (1 - MARGIN))
         order = clusters.sort(stable=True).indices
         self._clusters = [part for part in torch.split(order, torch.bincount(clusters).tolist()) if len(part)]
         self._pure = apart >= radius
@@ -61,15 +61,19 @@ class Balls:
             else:
                 self._members = None
 
-    def of(self, which: np.ndarray) -> np.ndarray:
-        """Indices int32 of what the balls around these points [m] hold, ball after ball, in no certain order."""
+    def of(self, index: int) -> np.ndarray:
+        """Indices int32 of what the ball around this point holds, in no certain order."""
         if self._members is None:
-            found = [members for _, _, members in self._search(torch.from_numpy(which).to(self._points.device))]
-        else:
-            starts = self._starts[which]
-            ends = starts + self.sizes[which]
-            found = [self._members[start:end] for start, end in zip(starts, ends, strict=True)]
-        return np.concatenate(found)
+            return next(self._search(torch.tensor([index], device=self._points.device)))[2]
+        return self._members[self._starts[index] : self._starts[index] + self.sizes[index]]
+
+    def holding(self, which: np.ndarray) -> np.ndarray:
+        """How many of the balls around these points [m] hold each of all points, int64 [n]."""
+        n = len(self.sizes)
+        if self._members is not None:
+            return np.bincount(np.concatenate([self.of(index) for index in which]), minlength=n)
+        blocks = self._search(torch.from_numpy(which).to(self._points.device))
+        return sum((np.bincount(members, minlength=n) for _, _, members in blocks), np.zeros(n, dtype=np.int64))
 
     def _search(self, which: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Some of these points, how many their balls hold, and those, ball after ball."""
@@ -79,7 +83,7 @@ class Balls:
         groups.append(((asked & ~self._pure).nonzero()[:, 0], self._clusters))
         for rows, parts in groups:
             columns = torch.cat(parts)
-            step = max(1, min(BLOCK // max(map(len, parts)), 16 * BLOCK // len(columns)))
+            step = max(1, min(BLOCK // max(map(len, parts)), 4 * BLOCK // len(columns)))
             for block in torch.split(rows, step):
                 if len(block):
                     inside = torch.cat([self._inside(block, part) for part in parts], 1)
@@ -88,7 +92,7 @@ class Balls:
 
     def _inside(self, rows: Tensor, columns: Tensor) -> Tensor:
         sums = self._squares[rows, None] + self._squares[columns]
-        return torch.addmm(sums, self._centred(rows), self._centred(columns).T, alpha=-2) <= self._limit
+        return torch.addmm(sums, self._centred(rows), self._centred(columns).T, alpha=-2) <= self._limits[rows, None]
 
     def _centred(self, which: Tensor) -> Tensor:
         return self._points[which].double() - self._middle
@@ -110,11 +114,11 @@ def max_cover(balls: Balls, count: int, rank: np.ndarray) -> tuple[np.ndarray, n
     picks, gains = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
     for place in range(count):
         pick = int(score.argmax())
-        ball = balls.of(np.array([pick]))
+        ball = balls.of(pick)
         new = ball[uncovered[ball]]
         uncovered[new] = False
         if len(new):
-            score -= n * np.bincount(balls.of(new), minlength=n)
+            score -= n * balls.holding(new)
         score[pick] = np.iinfo(np.int64).min // 2
         picks[place], gains[place] = pick, len(new)
     return picks, gains

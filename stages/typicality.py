@@ -63,11 +63,11 @@ def _means(points: Tensor, count: int) -> Tensor:
     thousands or many of hundreds are so fast measured exactly that candidates to begin with would not pay."""
     points = points - points.mean(0)
     squares = points.square().sum(1)
-    noise = 4 * (points.shape[1] + 64) * 2.0**-53 * squares.max()  # what is left of 0 by the rounding of the product
+    noise = squares * (8 * (points.shape[1] + 64) * 2.0**-53)  # what the product's rounding makes of 0
     found = []
     for rows in torch.split(torch.arange(len(points), device=points.device), max(1, BLOCK // len(points))):
         squared = torch.addmm(squares[rows, None] + squares, points[rows], points.T, alpha=-2)
         squared.scatter_(1, rows[:, None], torch.inf)
         near = squared.topk(count, largest=False).values
-        found.append(near.where(near > noise, 0).sqrt().mean(1))
+        found.append(near.where(near > noise[rows, None], 0).sqrt().mean(1))
     return torch.cat(found)

@@ -30,6 +30,7 @@ POOLS = [
     pytest.param(cloud(300), 0.3, id="balls purer than asked"),
     pytest.param(cloud(300), 9, id="all within one ball"),
     pytest.param(cloud(300) + 1000, 1.2, id="far from the origin"),
+    pytest.param(torch.cat([cloud(300), torch.full((1, 5), 1e7)]), 1.2, id="one far outlier"),
     pytest.param(cloud(20).repeat(10, 1), 1e-9, id="equal points and next to no radius"),
     pytest.param(torch.randint(0, 4, (300, 3), generator=torch.manual_seed(0)).float(), 1, id="a lattice"),
     pytest.param(torch.full((30, 3), 0.1), 0, id="all the same"),
@@ -45,9 +46,11 @@ def test_balls_hold_what_is_nearer(points: Tensor, radius: float, kept: int, mon
     expected = distances(points)
     for index in range(len(points)):
         inside = (expected[index] < radius) | (expected[index] == 0)
-        assert sorted(balls.of(np.array([index]))) == inside.nonzero()[:, 0].tolist()
+        assert sorted(balls.of(index)) == inside.nonzero()[:, 0].tolist()
         assert balls.sizes[index] == inside.sum()
-    assert len(balls.of(np.arange(len(points)))) == balls.sizes.sum()
+    some = np.arange(0, len(points), 3)
+    inside = (expected < radius) | (expected == 0)
+    assert balls.holding(some).tolist() == inside[some].sum(0).tolist()
 
 
 def test_distance_to_the_nearest_of_another_cluster() -> None:

@@ -108,6 +108,13 @@ def test_duplicates_and_points_alone_have_finite_typicality() -> None:
     )
 
 
+def test_a_far_outlier_hides_no_distance() -> None:
+    points = torch.cat([cloud(30), torch.full((1, 8), 1e7)])
+    found = mean_distances(points, torch.zeros(31, dtype=torch.int64), 20)
+    distances = (points.double()[:, None] - points.double()).norm(dim=2).sort(1).values[:, 1:16]
+    torch.testing.assert_close(found.double(), distances.mean(1), rtol=1e-3, atol=0)
+
+
 def test_refuses_more_than_are_unlabelled() -> None:
     with pytest.raises(UserError, match="4 images asked for among 3 unlabelled"):
         ask(cloud(5), 4, torch.tensor([0, 1]))
