@@ -84,5 +84,5 @@ def _notes(sizes: np.ndarray, gains: np.ndarray, limits: np.ndarray, settings: S
     if (gains == 0).any():
         notes.append("coverage: all of the pool before the budget is spent; the rest is chosen at random")
     elif (gains == 1).any():
-        notes.append("newly_covered: the last images chosen cover but themselves; the budget is large for this radius")
+        notes.append("newly_covered: the last images chosen cover only themselves; the budget is large for this radius")
     return notes

@@ -123,7 +123,7 @@ def test_heaps_are_covered_largest_first_and_the_rest_is_drawn() -> None:
 def test_says_where_the_radius_holds_next_to_nothing() -> None:
     (radius, small) = ask(cloud(400, dims=30), 300).notes
     assert radius.startswith("radius: most images have no other within it") and "4 groups" in radius
-    assert small.startswith("newly_covered: the last images chosen cover but themselves")
+    assert small.startswith("newly_covered: the last images chosen cover only themselves")
     assert ask(cloud(400), 5, purity=0.5).notes == ()
 
 
