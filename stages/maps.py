@@ -1,4 +1,4 @@
-"""Maps of an embedding: its points in the plane, by PCA and by UMAP."""
+"""An embedding's points in the plane, for a map, or in a few dimensions: by PCA and by UMAP."""
 
 from __future__ import annotations
 
@@ -9,43 +9,49 @@ import numpy as np
 
 NEIGHBOURS = 15
 
+Known = tuple[np.ndarray, np.ndarray]
 
-def pca(embedding: np.ndarray) -> np.ndarray:
-    """The first two principal components, float32 [n, 2], of an embedding [n, d].
+
+def pca(embedding: np.ndarray, dimensions: int = 2) -> np.ndarray:
+    """The first principal components, float32 [n, dimensions], of an embedding [n, d].
 
     The sign is fixed (the largest weight of each component is positive), so that a map is the same at each call;
-    a component that the data lacks (n or d of 1) is zero.
+    a component that the data lacks (n or d below `dimensions`) is zero.
     """
     x = embedding.astype(np.float64)
     x -= x.mean(axis=0)
     n, d = x.shape
     if d <= n:
-        axes = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, :2]
+        axes = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, :dimensions]
     else:  # the smaller of the two Gram matrices has the same spectrum
-        left = np.linalg.eigh(x @ x.T)[1][:, ::-1][:, :2]
+        left = np.linalg.eigh(x @ x.T)[1][:, ::-1][:, :dimensions]
         axes = x.T @ left
         axes /= np.maximum(np.linalg.norm(axes, axis=0), np.finfo(np.float64).tiny)
     axes = axes * np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0) < 0, -1.0, 1.0)
-    plane = np.zeros((n, 2), dtype=np.float32)
-    plane[:, : axes.shape[1]] = x @ axes
-    return plane
+    found = np.zeros((n, dimensions), dtype=np.float32)
+    found[:, : axes.shape[1]] = x @ axes
+    return found
 
 
-def umap(embedding: np.ndarray, seed: int) -> np.ndarray:
-    """UMAP (McInnes, Healy and Melville, 2018, arXiv:1802.03426), float32 [n, 2], of an embedding [n, d].
+def umap(
+    embedding: np.ndarray, seed: int, *, dimensions: int = 2, min_dist: float = 0.1, known: Known | None = None
+) -> np.ndarray:
+    """UMAP (McInnes, Healy and Melville, 2018, arXiv:1802.03426), float32 [n, dimensions], of an embedding [n, d].
 
-    15 neighbours by Euclidean distance, minimum distance 0.1, started from PCA; the same seed gives the same map.
-    The neighbours are exact: for the few thousand points of a picture that is cheaper than to compile a search.
-    Fewer than four points are given their PCA.
+    Started from PCA; 500 epochs, 200 beyond 10,000 points; the same seed gives the same map. `min_dist`: how near to
+    each other points are drawn. `known`: of each point the indices and Euclidean distances, [n, k] each, of its k
+    nearest, itself first; else 15, found by comparing all, which for the few thousand points of a picture is cheaper
+    than to compile a search. Fewer than four points are given their PCA.
     """
     if len(embedding) < 4:
-        return pca(embedding)
+        return pca(embedding, dimensions)
     points = embedding.astype(np.float32)
+    known = _neighbours(points) if known is None else known
     with warnings.catch_warnings():
         # said of every seeded map: it runs on one thread, and new points cannot be added to it
         warnings.filterwarnings("ignore", message="n_jobs value")
         warnings.filterwarnings("ignore", message="precomputed_knn")
-        mapper = _mapper(points, seed)
+        mapper = _mapper(_start(points, seed, dimensions), seed, min_dist, known)
         return np.asarray(mapper.fit_transform(points), dtype=np.float32)
 
 
@@ -54,31 +60,33 @@ def warm_up() -> None:
     umap(np.random.default_rng(0).normal(size=(64, 8)), seed=0)
 
 
-def _mapper(points: np.ndarray, seed: int) -> Any:
+def _neighbours(points: np.ndarray) -> Known:
     from sklearn.neighbors import NearestNeighbors
 
+    search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(points) - 1), algorithm="brute").fit(points)
+    distances, indices = search.kneighbors(points)
+    return indices, distances
+
+
+def _mapper(start: np.ndarray, seed: int, min_dist: float, known: Known) -> Any:
     _keep_compiled()
     from umap import UMAP
 
-    count = min(NEIGHBOURS, len(points) - 1)
-    search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(points)
-    distances, indices = search.kneighbors(points)
-    known = (indices.astype(np.int32), distances.astype(np.float32), None)
-    start = _start(points, seed)
+    indices, distances = known
     return UMAP(
-        n_neighbors=count,
-        min_dist=0.1,
+        n_neighbors=indices.shape[1],
+        n_components=start.shape[1],
+        min_dist=min_dist,
         init=start,
-        precomputed_knn=known,
+        precomputed_knn=(indices.astype(np.int32), distances.astype(np.float32), None),
         random_state=seed,
         n_jobs=1,
-        n_epochs=500,
     )
 
 
-def _start(points: np.ndarray, seed: int) -> np.ndarray:
+def _start(points: np.ndarray, seed: int, dimensions: int) -> np.ndarray:
     """PCA on a scale of 10, with a little noise that parts equal points."""
-    start = pca(points)
+    start = pca(points, dimensions)
     start *= 10 / max(float(np.abs(start).max()), 1e-30)
     return start + np.random.default_rng(seed).normal(scale=1e-4, size=start.shape).astype(np.float32)
 
