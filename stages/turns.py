@@ -21,3 +21,14 @@ def by_turns(clusters: np.ndarray, order: np.ndarray, budget: int, taken: np.nda
     own = clusters[left]
     turn = given[own] + np.arange(len(own)) - np.searchsorted(own, own)
     return left[np.lexsort((own, -sizes[own], turn))][:budget].astype(np.int64)
+
+
+def by_shares(clusters: np.ndarray, order: np.ndarray, budget: int) -> np.ndarray:
+    """The same, but for the clusters giving as many as their sizes ask for, at any budget: seats by Sainte-Lague's
+    rule, in which the k-th image of a cluster of s has the place (k - 1/2) / s. Ties to the larger cluster."""
+    inside = np.flatnonzero(clusters >= 0)
+    inside = inside[np.lexsort((order[inside], clusters[inside]))]
+    own = clusters[inside]
+    sizes = np.bincount(own)[own]
+    turn = np.arange(len(own)) - np.searchsorted(own, own)
+    return inside[np.lexsort((own, -sizes, (turn + 0.5) / sizes))][:budget].astype(np.int64)

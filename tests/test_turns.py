@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stages.turns import by_turns
+from stages.turns import by_shares, by_turns
 
 #                    0  1  2  3  4  5   6  7
 CLUSTERS = np.array([1, 0, 1, 1, 2, 0, -1, 1])
@@ -29,3 +29,15 @@ def test_those_taken_count_for_their_cluster_and_are_not_chosen_again() -> None:
 
 def test_nothing_to_choose_from() -> None:
     assert by_turns(np.full(3, -1), np.zeros(3), 2).tolist() == []
+
+
+def test_shares_follow_the_sizes_at_every_budget() -> None:
+    clusters = np.repeat([0, 1, 2, -1], [60, 30, 10, 20])
+    order = np.random.default_rng(0).random(120)
+    found = by_shares(clusters, order, 120)
+    assert len(found) == 100 and len(set(found.tolist())) == 100
+    for budget, expected in ((1, [1, 0, 0]), (10, [6, 3, 1]), (50, [30, 15, 5]), (100, [60, 30, 10])):
+        assert np.bincount(clusters[found[:budget]], minlength=3).tolist() == expected
+        assert by_shares(clusters, order, budget).tolist() == found[:budget].tolist()
+    of_the_first = found[clusters[found] == 0]
+    assert (np.diff(order[of_the_first]) > 0).all()
