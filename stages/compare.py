@@ -1,7 +1,8 @@
 """Compares all models, strategies and extractors of the parameters, or one figure across revisions.
 
 `python -m stages.compare` reads data/evaluation, the histories in data/models, and the qualities in data/selection and
-data/features; writes metrics/ (metrics.json, compare.csv, compare.md) and plots/ (PNG, history.csv, index.html).
+data/features; writes metrics/ (metrics.json, compare.csv, selection.csv, compare.md) and plots/ (PNG, history.csv,
+index.html).
 `python -m stages.compare --revisions main other [--metric accuracy] [--csv FILE]` prints a model x revision table with
 the differences to the first; a revision is a branch, tag, commit, DVC experiment, or "workspace".
 `python -m stages.compare --pairs MODEL [--metric accuracy] [--csv FILE]` prints the differences of all models to that
@@ -81,7 +82,10 @@ def compare(names: Names, *, umap: bool) -> None:
     with whole_file(layout.METRICS / "metrics.json") as path:
         layout.write_json(path, comparison.nested(table))
     with whole_file(layout.METRICS / "compare.csv") as path:
-        comparison.wide(table).to_csv(path, index=False, lineterminator="\n")
+        comparison.wide(table, "model").to_csv(path, index=False, lineterminator="\n")
+    with whole_file(layout.METRICS / "selection.csv") as path:
+        strategies = comparison.wide(comparison.summary(results.strategies), "strategy")
+        strategies.to_csv(path, index=False, lineterminator="\n")
     with whole_file(layout.PLOTS / "history.csv") as path:
         results.curves.to_csv(path, index=False, lineterminator="\n")
     text = report.text(results)
@@ -110,7 +114,10 @@ def gather(names: Names) -> comparison.Results:
         curves=comparison.curves(histories),
         confusions={name: _confusion(name) for name in names.models},
         embeddings={name: _embedding(name) for name in names.models},
-        strategies={name: one["seeds"] for name, one in qualities.items()},
+        strategies={
+            name: [{figure: value for figure, value in seed.items() if figure != "seed"} for seed in one["seeds"]]
+            for name, one in qualities.items()
+        },
         extractors={name: [one] for name, one in extractors.items()},
         read_off={
             name: layout.read_json(path)

@@ -92,15 +92,16 @@ def is_share(figure: str) -> bool:
     return ("accuracy" in figure or figure.startswith("macro_f1")) and not figure.endswith("_n")
 
 
-def wide(table: pandas.DataFrame) -> pandas.DataFrame:
-    """One row for each name; for every figure its mean under its own name, then <figure>_std and <figure>_n."""
+def wide(table: pandas.DataFrame, head: str) -> pandas.DataFrame:
+    """One row for each name, in the column `head`; for every figure its mean under its own name, then <figure>_std and
+    <figure>_n."""
     import pandas as pd
 
     figures = list(dict.fromkeys(table["figure"]))
     cells = {(row["name"], row["figure"]): row for row in table.to_dict("records")}
     rows = []
     for name in dict.fromkeys(table["name"]):
-        line: dict[str, Any] = {"model": name}
+        line: dict[str, Any] = {head: name}
         for figure in figures:
             cell = cells.get((name, figure), {"mean": math.nan, "std": math.nan, "n": 0})
             line |= {figure: cell["mean"], f"{figure}_std": cell["std"], f"{figure}_n": cell["n"]}

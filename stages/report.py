@@ -21,6 +21,8 @@ SELECTION = [
     Column("coverage", "coverage (%)", share=True),
     Column("mean_distance", "mean distance", digits=3),
     Column("largest_distance", "largest distance", digits=3),
+    Column("clusters", "clusters", digits=0),
+    Column("noise", "noise", digits=0),
     Column("nmi", "NMI", digits=3),
     Column("ari", "ARI", digits=3),
 ]

@@ -73,6 +73,9 @@ def test_tables_curves_pictures_and_page(capsys: pytest.CaptureFixture[str]) -> 
     assert metrics["gradual"]["accuracy"] == 0.75
     table = pd.read_csv("metrics/compare.csv")
     assert table.loc[1, ["model", "accuracy", "accuracy_std", "accuracy_n"]].tolist() == ["gradual", 0.75, 0, 2]
+    chosen = pd.read_csv("metrics/selection.csv")
+    assert list(chosen.columns) == ["strategy", "balance", "balance_std", "balance_n"]
+    assert chosen.loc[0, ["strategy", "balance", "balance_n"]].tolist() == [NAMES.strategies[0], 0.905, 2]
     history = pd.read_csv("plots/history.csv")
     assert list(history.columns) == ["model", "seed", "epoch", "round", "labels", "accuracy"]
     assert len(history) == 2 * 2 * 2

@@ -68,7 +68,7 @@ def test_shares_are_accuracies_and_macro_f1() -> None:
 
 
 def test_wide_has_a_row_for_each_model_and_mean_std_n_of_each_figure(table: pd.DataFrame) -> None:
-    wide = comparison.wide(table)
+    wide = comparison.wide(table, "model")
     assert list(wide["model"]) == ["b", "a"]
     assert list(wide.columns[1:4]) == ["accuracy", "accuracy_std", "accuracy_n"]
     assert wide.loc[0, "accuracy"] == 0.4

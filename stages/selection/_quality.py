@@ -26,8 +26,10 @@ def quality(
     features: float32 [n, d]; labels: int64 [n], -1 unknown, left out of every figure that needs them:
     `left_out` of the chosen images have none. balance: entropy of the chosen images' classes over that of
     equal shares, 1 at best. mean_distance, largest_distance: Euclidean, of the pool's images to the nearest
-    chosen. nmi, ari: of the strategy's clusters with the classes or, where it has none, of the parts of the
-    pool that are nearest to each chosen image.
+    chosen. homogeneity, completeness, v_measure, ari, ami, nmi: of the strategy's clusters with the classes or,
+    where it has none, of the parts of the pool that are nearest to each chosen image. Noise counts as one more
+    cluster, so that they are of the same images for every strategy: over those in clusters alone, a few small and
+    pure clusters would come out best.
     """
     points = torch.from_numpy(features).to(device)
     chosen = torch.from_numpy(selection.indices).to(device)
@@ -42,8 +44,7 @@ def quality(
         "smallest_share": float(counts.min() / counts.sum()) if counts.sum() else None,
         "mean_distance": distances.double().mean().item(),
         "largest_distance": distances.max().item(),
-        "nmi": agreement["nmi"],
-        "ari": agreement["ari"],
+        **agreement,
         "left_out": int((told < 0).sum()),
     }
     notes = []

@@ -25,7 +25,7 @@ def test_figures_of_a_good_choice() -> None:
         "smallest_share": 0.5,
         "mean_distance": 1,
         "largest_distance": 3,
-        "nmi": pytest.approx(1),
+        **dict.fromkeys(["nmi", "ami", "homogeneity", "completeness", "v_measure"], pytest.approx(1)),
         "ari": 1,
         "left_out": 0,
     }
@@ -36,6 +36,14 @@ def test_own_clusters_come_before_nearest_chosen() -> None:
     selection = chosen(0, 2, clusters=np.zeros(4, np.int64))
     figures, _ = quality(LINE, selection, np.array([0, 0, 1, 1]), ["a", "b"], CPU)
     assert (figures["nmi"], figures["ari"]) == (0, 0)
+
+
+def test_noise_is_one_more_cluster() -> None:
+    pure = chosen(0, 2, clusters=np.array([0, -1, 1, -1]))
+    figures, _ = quality(LINE, pure, np.array([0, 0, 1, 1]), ["a", "b"], CPU)
+    assert figures["homogeneity"] == pytest.approx(0.5)  # the noise holds both classes
+    one = chosen(0, 2, clusters=np.array([0, 0, -1, -1]))
+    assert quality(LINE, one, np.array([0, 0, 1, 1]), ["a", "b"], CPU)[0]["ari"] == 1
 
 
 def test_unknown_labels_are_left_out_and_counted() -> None:
