@@ -22,13 +22,13 @@ def schedule(**changes: Any) -> Schedule:
 @cache
 def blocks(section: str) -> dict[str, dict[str, Any]]:
     """One block of a preset or params.yaml for each tenant of the family, by tenant: first of those presets that are
-    made for the small net and few steps."""
+    made for the small net and few steps; no UMAP, which takes half a minute to compile."""
     family, key = params.FAMILIES[section]
     found: dict[str, dict[str, Any]] = {}
     small = [name for name in ("pretraining", "learning") if name in preset.names()]
     for source in (*map(preset.load, small), base(), *map(preset.load, preset.names())):
         for block in source.get(section, {}).values():
-            found.setdefault(block[key], block)
+            found.setdefault(block[key], block | ({"reduction": "pca"} if block.get("reduction") == "umap" else {}))
     return {name: found[name] for name in tenants.names(family) if name in found}
 
 

@@ -35,7 +35,7 @@ class Selection:
     indices: np.ndarray
     clusters: np.ndarray | None
     reasons: Mapping[str, np.ndarray] = field(default_factory=dict)
-    figures: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, float | None] = field(default_factory=dict)
     curve: Curve | None = None
     notes: tuple[str, ...] = ()
 
