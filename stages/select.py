@@ -30,6 +30,8 @@ from stages.selection._quality import quality
 from stages.selection._worth import common_radius, worth
 from stages.training.device import pick
 
+AGREEMENT = ("homogeneity", "completeness", "v_measure", "ari", "ami", "nmi")  # of clusters with classes
+
 
 def main() -> None:
     arguments = _arguments()
@@ -90,6 +92,9 @@ def main() -> None:
         if (curve := selections[0].curve) is not None:
             layout.write_json(folder / "curve.json", asdict(curve) | {"x": curve.x.tolist(), "y": curve.y.tolist()})
     print(f"{name}: {budget} of {n} images, balance {', '.join(_shown(one['balance']) for one in figures)}")
+    if selections[0].clusters is not None:
+        for figure in dict.fromkeys([*selections[0].figures, *AGREEMENT]):
+            print(f"  {figure} {', '.join(_shown(one[figure]) for one in figures)}")
 
 
 def choose(
@@ -145,7 +150,9 @@ def _arguments() -> argparse.Namespace:
 
 
 def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
 if __name__ == "__main__":

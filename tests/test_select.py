@@ -170,6 +170,28 @@ def test_labels_change_the_quality_and_never_the_choice(
     assert "seed 3: 9 of the 9 images chosen have no label" in said["notes"]
 
 
+def test_prints_what_is_known_of_clusters(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = layout.read_json(stage("dbscan", monkeypatch) / "quality.json")["seeds"]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("dbscan: 9 of 60 images, balance ")
+    assert [line.split()[0] for line in printed[1:]] == [
+        *("clusters", "noise", "eps", "silhouette"),
+        *("homogeneity", "completeness", "v_measure", "ari", "ami", "nmi"),
+    ]
+    assert f"  clusters {said[0]['clusters']}, {said[1]['clusters']}" in printed
+    stage("random", monkeypatch)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_a_pool_without_clusters_is_refused_and_nothing_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_features(np.ones((IMAGES, 2), np.float32))
+    with pytest.raises(UserError, match="dbscan: 1 cluster, 0 of 60 images are noise with eps=0; lower eps"):
+        stage("dbscan", monkeypatch)
+    assert not layout.SELECTION.exists()
+
+
 def test_same_files_twice(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, again = ({p.name: p.read_bytes() for p in stage("kmeans", monkeypatch).iterdir()} for _ in range(2))
     assert first == again and sorted(first) == ["chosen.csv", "clusters.npy", "quality.json", "ranking.npy"]
