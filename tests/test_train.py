@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(project)
-    return project
-
-
 def of(project: Path, model: str, seed: int, file: str = "") -> Path:
     return project / "data" / "models" / model / f"seed-{seed}" / file
 
@@ -134,16 +129,39 @@ def test_nothing_is_left_to_go_on_from(project: Path) -> None:
 
 
 def test_a_budget_that_the_start_spends_is_one_round_and_said_to_be(
-    inside: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    copy = shutil.copytree(project, tmp_path / "copy")
     raw = parameters()
-    before = (inside / "params.yaml").read_text()
     raw["labels"]["budget"] = 20
-    try:
-        (inside / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
-        stage("train", "badge")
-    finally:
-        (inside / "params.yaml").write_text(before)
+    (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    monkeypatch.chdir(copy)
+    stage("train", "badge")
     said = "models.badge: labels.budget=20 is spent with rounds.start=20: one round, and nothing is asked\n"
     assert said in capsys.readouterr().err
-    assert pd.read_csv(of(inside, "badge", 0, "asked.csv"))["round"].tolist() == [1] * 20
+    assert pd.read_csv(of(copy, "badge", 0, "asked.csv"))["round"].tolist() == [1] * 20
+
+
+@pytest.mark.parametrize("model", ["margin", "badge"])
+def test_the_stage_tells_no_label_that_was_not_asked_for(
+    project: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scrambles, on disk, every label that nobody asked for: the same weights, and the same images asked for."""
+    blind = shutil.copytree(project, tmp_path / "blind")
+    path = blind / "data" / "split" / "pool.npz"
+    with np.load(path) as arrays:
+        pool = dict(arrays)
+    names = np.load(blind / "data" / "raw" / "train" / "names.npy")[pool["indices"]]
+    raw = parameters() | {"seeds": [0]}
+    (blind / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    ranking = blind / "data" / "selection" / "random" / "ranking.npy"
+    np.save(ranking, np.load(ranking)[:1])
+    told = np.isin(names, pd.read_csv(of(project, model, 0, "asked.csv"))["image"])
+    others = np.random.default_rng(0).permutation(pool["labels"][~told])
+    assert (others != pool["labels"][~told]).sum() > 900
+    pool["labels"][~told] = others
+    np.savez(path, **pool)
+    monkeypatch.chdir(blind)
+    stage("train", model)
+    for file in ("weights.safetensors", "head.safetensors", "history.csv", "asked.csv"):
+        assert of(blind, model, 0, file).read_bytes() == of(project, model, 0, file).read_bytes(), file
