@@ -19,20 +19,20 @@ from stages.files import whole_folder
 
 def main() -> None:
     parameters = params.read()
-    split(parameters.split, layout.RAW, layout.SPLIT, parameters.labels.answers, parameters.check_data)
+    split(parameters.split, layout.RAW, layout.SPLIT, parameters.check_data, parameters.labels.answers)
 
 
 def split(
     settings: splitting.Settings,
     raw: Path,
     target: Path,
-    answered: Path | None = None,
     check: Callable[[list[str], int], None] | None = None,
+    answered: Path | None = None,
 ) -> None:
-    """Reads the folder `raw` that download wrote, and the answers of people, and writes the folder `target`. Raises
-    UserError.
+    """Reads the folder `raw` that download wrote and writes the folder `target`. Raises UserError.
 
-    `check` is handed the classes and the size of the pool before anything is written.
+    `check` is handed the classes and the size of the pool before anything is written; `answered` is the file or folder
+    of what people answered.
     """
     facts = layout.read_json(raw / "description.json")
     own = np.load(layout.needed(raw / "train" / "labels.npy"))

@@ -102,7 +102,7 @@ def test_what_the_data_cannot_give_is_refused_before_anything_is_written(raw: Pa
         raise UserError(f"{pool} images of {len(classes)} classes")
 
     with pytest.raises(UserError, match="24 images of 3 classes"):
-        split.split(settings(), raw, tmp_path / "split", None, refuse)
+        split.split(settings(), raw, tmp_path / "split", refuse)
     assert not (tmp_path / "split").exists()
 
 
@@ -114,7 +114,7 @@ def test_a_list_of_classes_names_them_where_the_data_set_has_none(flat: Path, tm
 
 def test_answers_are_labels_from_here_on(flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answers = table(tmp_path / "labels.csv", "owl", "ant", "owl", "", "ant", "owl", "ant")
-    split.split(settings(validation=0.3), flat, layout.SPLIT, answers)
+    split.split(settings(validation=0.3), flat, layout.SPLIT, answered=answers)
     assert "labels.csv: labels of 6 images that had none" in capsys.readouterr().out
     facts, pool, validation = layout.description(), layout.part("pool"), layout.part("validation")
     assert facts["classes"] == ["ant", "owl"]
@@ -127,7 +127,7 @@ def test_answers_are_labels_from_here_on(flat: Path, tmp_path: Path, capsys: pyt
 def test_answers_beside_labels_of_the_data_set(raw: Path, tmp_path: Path) -> None:
     answers = tmp_path / "labels.csv"
     answers.write_text("image,label\n0.png,ant\n24.png,cat\n29.png,Bee\n")
-    split.split(settings(classes=["cat", "ant"], validation=0), raw, layout.SPLIT, answers)
+    split.split(settings(classes=["cat", "ant"], validation=0), raw, layout.SPLIT, answered=answers)
     pool = layout.part("pool")
     assert pool.indices.tolist() == [*range(8), *range(16, 29)]
     assert pool.labels.tolist() == [1] * 8 + [0] * 9 + [-1] * 4
@@ -136,7 +136,7 @@ def test_answers_beside_labels_of_the_data_set(raw: Path, tmp_path: Path) -> Non
 def test_a_refused_answer_leaves_nothing(flat: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("image,label\n99.png,owl\n")
     with pytest.raises(UserError, match=r"labels\.csv, line 2: no training image '99\.png'"):
-        split.split(settings(), flat, layout.SPLIT, tmp_path / "labels.csv")
+        split.split(settings(), flat, layout.SPLIT, answered=tmp_path / "labels.csv")
     assert not layout.SPLIT.exists()
 
 
@@ -145,7 +145,7 @@ def test_answers_change_nothing_for_pretraining(of: str, tmp_path: Path, request
     source = request.getfixturevalue(of)
     seen = []
     for answers in (None, table(tmp_path / "labels.csv", *["ant"] * 4)):
-        split.split(settings(validation=0), source, layout.SPLIT, answers)
+        split.split(settings(validation=0), source, layout.SPLIT, answered=answers)
         seen.append(layout.SEEN.read_bytes())
     assert seen[0] == seen[1]
     found = layout.Seen.read(layout.SEEN)

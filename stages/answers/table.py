@@ -42,7 +42,7 @@ def read(path: Path) -> list[Answer]:
 
 def _head(text: str, path: Path) -> tuple[str, list[str]]:
     """The separator, and the names of the columns, in small letters."""
-    first = text.partition("\n")[0]
+    first = next(io.StringIO(text, newline=""), "")
     for separator in ",;\t":
         names = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
         if all(names.count(name) == 1 for name in _WANTED):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from stages.handout.pictures import uri
 
 _KNOWN = ("seed", "rank", "image", "cluster")
 
@@ -42,6 +45,11 @@ class Handout:
     origin: Origin
     asked: Sequence[Asked]
     pictures: np.ndarray
+
+    @cached_property
+    def uris(self) -> list[str]:
+        """The pictures as data URIs."""
+        return [uri(pixels) for pixels in self.pictures]
 
     def groups(self) -> list[tuple[int | None, list[int]]]:
         """Each cluster with the places of its images."""

@@ -13,14 +13,13 @@ from xml.sax.saxutils import quoteattr
 
 from stages.answers.label_studio import ANSWER, CLUSTER
 from stages.handout.asked import Asked, Handout, number
-from stages.handout.pictures import uri
 
 
 def write(folder: Path, handout: Handout, prefix: str | None) -> None:
     """Writes both files. An image is a data URI or, with a prefix, that and its path, quoted as in a URL."""
     tasks = [
-        _task(handout, one, uri(pixels) if prefix is None else prefix + quote(one.image))
-        for one, pixels in zip(handout.asked, handout.pictures, strict=True)
+        _task(handout, one, handout.uris[place] if prefix is None else prefix + quote(one.image))
+        for place, one in enumerate(handout.asked)
     ]
     # a line for each task, as the file of a long list is looked into
     text = ",\n".join(json.dumps(task, ensure_ascii=False) for task in tasks)

@@ -6,11 +6,9 @@ import hashlib
 import json
 from html import escape
 
-import numpy as np
-
 from stages.handout import table
 from stages.handout.asked import Asked, Handout, number
-from stages.handout.pictures import small, uri
+from stages.handout.pictures import small
 from stages.page import STYLE
 
 _STYLE = """
@@ -143,16 +141,15 @@ def _about(handout: Handout) -> list[str]:
 
 
 def _group(handout: Handout, cluster: int | None, places: list[int]) -> str:
-    cards = "".join(_card(handout.asked[place], handout.pictures[place]) for place in places)
+    cards = "".join(_card(handout.asked[place], len(handout.pictures[0]), handout.uris[place]) for place in places)
     name = "in no cluster" if cluster is None else f"cluster {cluster}"
     bare = cluster is None and len(places) == len(handout.asked)
     return cards if bare else f'<fieldset><legend>{name}</legend><div class="cards">{cards}</div></fieldset>'
 
 
-def _card(one: Asked, pixels: np.ndarray) -> str:
-    size = len(pixels)
-    side = max(1, round(128 / size)) * size if small(pixels) else min(max(size, 128), 224)
-    path, look = escape(one.image), "crisp" if small(pixels) else "smooth"
+def _card(one: Asked, size: int, uri: str) -> str:
+    side = max(1, round(128 / size)) * size if small(size) else min(max(size, 128), 224)
+    path, look = escape(one.image), "crisp" if small(size) else "smooth"
     reasons = "".join(
         f"<div>{escape(name)}<span>{escape(_short(value))}</span></div>" for name, value in one.reasons.items()
     )
@@ -162,7 +159,7 @@ def _card(one: Asked, pixels: np.ndarray) -> str:
         guess = f'<button type="button" data-guess="{name}">{name} {share}</button>'
     return (
         f'<div class="card" style="width: {side}px">'
-        f'<img alt="{path}" width="{side}" height="{side}" class="{look}" src="{uri(pixels)}">'
+        f'<img alt="{path}" width="{side}" height="{side}" class="{look}" src="{uri}">'
         f'<div><b>{one.rank}</b><code title="{path}"><bdi>{path}</bdi></code></div>{reasons}{guess}'
         f'<input list="classes" autocomplete="off" spellcheck="false" aria-label="class of {path}"></div>'
     )

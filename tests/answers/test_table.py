@@ -18,7 +18,7 @@ def quoted(rows: list[str]) -> str:
     return "\n".join(rows).replace("b, c.png", '"b, c.png"')
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_as_browsers_editors_and_spreadsheets_write_it(tmp_path: Path, separator: str, mark: str, end: str) -> None:
