@@ -10,7 +10,7 @@ from stages.params import FAMILIES
 
 
 def test_names_are_the_files_without_helpers() -> None:
-    assert tenants.names("selection") >= ["coreset", "kmeans", "random"]
+    assert {*tenants.names("selection")} >= {"coreset", "kmeans", "random"}
     for family in ("datasets", "encoders", *(family for family, _ in FAMILIES.values())):
         assert tenants.names(family)
         assert not [name for name in tenants.names(family) if name.startswith("_")]
@@ -23,7 +23,7 @@ def test_load_imports_the_file() -> None:
 
 @pytest.mark.parametrize("name", ["coresett", "_quality", "../params", "__init__"])
 def test_a_name_that_no_file_bears_is_refused(name: str) -> None:
-    with pytest.raises(UserError, match=r"no file stages/selection/.*known: .*coreset, kmeans"):
+    with pytest.raises(UserError, match=r"no file stages/selection/.*known: .*coreset, .*kmeans, "):
         tenants.load("selection", name)
 
 
