@@ -48,7 +48,8 @@ def refusal(model: str, points: Points | None) -> str:
     why = "no accuracy after rounds of labelling"
     if points is not None:
         why = f"{_percent(points.last)} with {_plain(points.labels[-1])} labels, and of no other number"
-    return f"{model}: {why}; train in rounds, or with several labels.budget and name their revisions by --revisions"
+    ways = "train in rounds with split.validation above 0, or with several labels.budget and name their revisions by"
+    return f"{model}: {why}; {ways} --revisions"
 
 
 def written(found: Mapping[str, Forecast]) -> list[list[str]]:

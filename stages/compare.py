@@ -114,10 +114,7 @@ def gather(names: Names) -> comparison.Results:
         curves=comparison.curves(histories),
         confusions={name: _confusion(name) for name in names.models},
         embeddings={name: _embedding(name) for name in names.models},
-        strategies={
-            name: [{figure: value for figure, value in seed.items() if figure != "seed"} for seed in one["seeds"]]
-            for name, one in qualities.items()
-        },
+        strategies=_figures(qualities),
         extractors={name: [one] for name, one in extractors.items()},
         read_off={
             name: layout.read_json(path)
@@ -189,9 +186,10 @@ def one_table(kind: str, names: Sequence[str], seeds: Sequence[int], csv: Path |
     if kind == "features":
         figures = {name: [_extractor(name)] for name in there}
     else:
-        figures = {name: one["seeds"] for name, one in _results(folder, "quality.json", there, seeds).items()}
+        figures = _figures(_results(folder, "quality.json", there, seeds))
     table = comparison.summary(figures)
-    rows = [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    wide = comparison.wide(table, "extractor" if kind == "features" else "strategy")
+    rows = [{str(key): value for key, value in row.items()} for row in wide.to_dict("records")]
     _give_out(report.part(kind, table), rows, csv)
     if missing := [name for name in names if name not in there]:
         print(f"\nNot there yet: {', '.join(missing)}")
@@ -211,6 +209,14 @@ def _results(folder: Path, file: str, names: Sequence[str], seeds: Sequence[int]
     for name, one in found.items():
         _same_seeds(one, seeds, folder / name / file)
     return found
+
+
+def _figures(qualities: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Of each strategy its figures, a dictionary for each seed."""
+    return {
+        name: [{figure: value for figure, value in seed.items() if figure != "seed"} for seed in one["seeds"]]
+        for name, one in qualities.items()
+    }
 
 
 def _notes(results: dict[str, Any]) -> list[str]:

@@ -93,7 +93,7 @@ def _guessed(
     if not folder.exists():
         raise UserError(f"--model {model}: {folder} is missing; {again}")
     encoder, head = kept.load(folder)
-    if head.out_features != len(classes):
-        raise UserError(f"--model {model}: it knows {head.out_features} classes, the data have {len(classes)}; {again}")
+    if list(layout.read_json(folder / "introduced.json")) != classes:
+        raise UserError(f"--model {model}: it was trained for other classes than the data have now; {again}")
     device = pick(parameters.compute)
     return guesses.guess(encoder, head, asked, pictures, classes, device, half(parameters.compute, device))

@@ -140,7 +140,7 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
                 *(
                     one
                     for strategy in results.read_off
-                    for one in shown(f"curve-{strategy}", f"{strategy}: what it read its radius off, first seed")
+                    for one in shown(f"curve-{strategy}", f"{strategy}: what radius or eps was read off, first seed")
                 ),
             ],
         ),

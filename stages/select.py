@@ -66,7 +66,8 @@ def main() -> None:
     for seed, selection in zip(parameters.seeds, selections, strict=True):
         one, said = quality(features, selection, labels, classes, device)
         value, more = worth(features, labels, selection.indices, asked, asked_labels, radius=radius, device=device)
-        figures.append({"seed": seed, **selection.figures, **one, **value})
+        # one dictionary after the other: a figure of the strategy's own may not hide behind another of its name
+        figures.append(dict(seed=seed, **selection.figures, **one, **value, coverage_radius=radius))
         said = [*selection.notes, *said, *more]
         if one["left_out"]:
             said = [*said, f"seed {seed}: {one['left_out']} of the {budget} images chosen have no label"]

@@ -68,8 +68,9 @@ def main() -> None:
     first: dict[int, Told] = {}
     for seed, ranking in zip(parameters.seeds, rankings, strict=True):
         if settings.follows == "rounds":
-            shown = ranking[pool.labels[ranking] < (settings.classes or len(classes))]
-            budget = min(parameters.labels.count(len(ranking), len(classes)), len(shown))
+            bought = parameters.labels.askable(ranking, pool.labels)
+            shown = bought[pool.labels[bought] < (settings.classes or len(classes))]
+            budget = min(parameters.labels.spent(ranking, pool.labels, len(classes)), len(shown))
             plans[seed] = Plan(shown, parameters.rounds.totals(budget), parameters.rounds.warm, seed)
             bought = shown[: plans[seed].totals[0]]
         else:

@@ -215,7 +215,7 @@ def test_one_table_alone_needs_no_model_and_says_what_is_not_there(
     assert "| pixels    |" in printed and "30.00" in printed and "100" in printed
     assert printed.endswith("\nNot there yet: dino_vits16\n")
     written = pd.read_csv("features.csv")
-    assert written.query("figure == 'knn_euclidean'")[["name", "mean", "n"]].to_numpy().tolist() == [["pixels", 0.3, 1]]
+    assert written[["extractor", "knn_euclidean", "knn_euclidean_n"]].to_numpy().tolist() == [["pixels", 0.3, 1]]
     compare.one_table("selection", ["random", "kmeans"], [0, 1], None)
     printed = capsys.readouterr().out
     assert "0.905 ± 0.007" in printed and "Not there" not in printed

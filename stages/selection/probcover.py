@@ -49,7 +49,7 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
         indices,
         clusters.cpu().numpy(),
         {"newly_covered": gains.astype(np.float64)},
-        {"radius": radius, "purity": float((limits >= radius).mean()), "coverage": float(gains.sum() / len(points))},
+        {"radius": radius, "purity": float((limits >= radius).mean()), "covered": float(gains.sum() / len(points))},
         _curve(limits, radius),
         tuple(_notes(balls.sizes, gains, limits, settings)),
     )
@@ -82,7 +82,7 @@ def _notes(sizes: np.ndarray, gains: np.ndarray, limits: np.ndarray, settings: S
             f"fall into {settings.clusters} groups; take another extractor, other clusters, a lower purity, or set it"
         )
     if (gains == 0).any():
-        notes.append("coverage: all of the pool before the budget is spent; the rest is chosen at random")
+        notes.append("covered: all of the pool before the budget is spent; the rest is chosen at random")
     elif (gains == 1).any():
         notes.append("newly_covered: the last images chosen cover only themselves; the budget is large for this radius")
     return notes

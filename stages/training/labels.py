@@ -57,6 +57,8 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         if isinstance(self.budget, int):
             wanted = self.budget
         elif self.budget.endswith("/class"):
+            if not classes:
+                raise UserError(f"labels.budget={self.budget}: no class is known; give a number of labels in all")
             wanted = int(self.budget.removesuffix("/class")) * classes
         else:
             wanted = round(float(self.budget.removesuffix("%")) / 100 * pool)
@@ -85,9 +87,21 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         for c in range(classes):
             of_class = np.flatnonzero(ranked == c)
             if len(of_class) < each:
-                raise UserError(f"labels.budget={self.budget}: class {c} has only {len(of_class)} images in the pool")
+                few = f"class {c} (from 0) has only {len(of_class)} labelled images in the pool"
+                raise UserError(f"labels.budget={self.budget}: {few}; lower it, or give a number of labels in all")
             kept.append(of_class[:each])
         return ranking[np.sort(np.concatenate(kept))]
+
+    def askable(self, ranking: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The images that rounds may ask about, int64 [n], in the order of the ranking int64 [N]: all or, with answers
+        of people, those that have a label, for nobody is there to ask about others."""
+        return ranking if self.answers is None else ranking[labels[ranking] >= 0]
+
+    def spent(self, ranking: np.ndarray, labels: np.ndarray, classes: int) -> int:
+        """How many of these the budget lets rounds ask about. Raises UserError as `bought` does."""
+        if self.answers is None:
+            return self.count(len(ranking), classes)
+        return len(self.bought(ranking, labels, classes))
 
     def _answered(self, labelled: np.ndarray, count: int, pool: int) -> np.ndarray:
         """The first `count` of the labelled images; for a share of all of the pool, those that there are."""

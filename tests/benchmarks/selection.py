@@ -70,7 +70,7 @@ def covered(points: Tensor, fewer: int, budget: int, device: torch.device) -> Ro
         theirs, picks = timed(lambda: oracle.query(part, np.full(fewer, np.nan), batch_size=budget))
     their_share = (oracle.distances_[picks] <= radius).any(0).mean()
     ours, _ = timed(lambda: choose(points.numpy(), budget, device))
-    share = found.figures["coverage"]
+    share = found.figures["covered"]
     how = "" if fewer == len(points) else f", extrapolated from {fewer:,}"
     what = f"ProbCover, {budget:,} of {len(points):,} / scikit-activeml{how}"
     result = f"coverage {share:.2%}, theirs {their_share:.2%}"

@@ -115,8 +115,8 @@ def test_heaps_are_covered_largest_first_and_the_rest_is_drawn() -> None:
     sizes = np.bincount(heap)
     assert heap[found.indices[:4]].tolist() == np.argsort(-sizes).tolist()
     assert found.reasons["newly_covered"].tolist() == [*sorted(sizes, reverse=True), *[0] * 8]
-    assert found.figures["coverage"] == 1
-    assert found.notes == ("coverage: all of the pool before the budget is spent; the rest is chosen at random",)
+    assert found.figures["covered"] == 1
+    assert found.notes == ("covered: all of the pool before the budget is spent; the rest is chosen at random",)
     assert found.indices[4:].tolist() != ask(pool, 12, seed=1, purity=1).indices[4:].tolist()
 
 
@@ -133,7 +133,7 @@ def test_a_radius_of_ones_own() -> None:
     assert found.figures["radius"] == 2.5 and found.curve is not None and found.curve.at == 2.5
     assert found.figures["purity"] == pytest.approx(purity_at(pool, 2.5))
     covered = (all_distances(pool)[found.indices] < 2.5).any(0).mean()
-    assert found.figures["coverage"] == pytest.approx(covered)
+    assert found.figures["covered"] == pytest.approx(covered)
 
 
 def test_one_cluster_only_leaves_nothing_to_read_off() -> None:

@@ -42,13 +42,18 @@ def test_per_class_walks_down_until_each_has_enough() -> None:
 
 
 def test_a_class_with_too_few_is_named() -> None:
-    with pytest.raises(UserError, match="class 1 has only 1"):
+    with pytest.raises(UserError, match=r"class 1 \(from 0\) has only 1 labelled.*; lower it"):
         budget("2/class").bought(np.arange(4), np.array([0, 0, 0, 1]), 2)
 
 
 def test_no_file_is_data_none() -> None:
     assert budget(3).answers is None
     assert budget(3, "answers/batch-1").answers == Path("answers/batch-1")
+
+
+def test_per_class_needs_classes() -> None:
+    with pytest.raises(UserError, match="no class is known; give a number"):
+        budget("2/class").count(10, 0)
 
 
 RANKING, ANSWERED = np.array([5, 4, 2, 0, 1, 3]), np.array([0, 1, -1, 0, -1, -1])
@@ -69,3 +74,12 @@ def test_fewer_answers_than_the_budget_are_refused(value: object, wanted: int) -
     )
     with pytest.raises(UserError, match=said + r" \(.*select random --export FOLDER\), or set labels.budget=3$"):
         budget(value, "answers.csv").bought(RANKING, ANSWERED, 2)
+
+
+def test_rounds_ask_about_what_people_answered_alone() -> None:
+    assert list(budget(2).askable(RANKING, ANSWERED)) == list(RANKING)
+    assert budget(2).spent(RANKING, ANSWERED, 2) == 2
+    assert list(budget(2, "answers").askable(RANKING, ANSWERED)) == [0, 1, 3]
+    assert budget("100%", "answers").spent(RANKING, ANSWERED, 2) == 3
+    with pytest.raises(UserError, match="5 labels, but with the answers of answers the pool has 3"):
+        budget(5, "answers").spent(RANKING, ANSWERED, 2)
