@@ -1,4 +1,4 @@
-"""A budget spread over clusters evenly: the clusters take turns."""
+"""A budget spread over clusters: evenly, so that they take turns, or by their sizes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def by_turns(clusters: np.ndarray, order: np.ndarray, budget: int, taken: np.nda
 
 
 def by_shares(clusters: np.ndarray, order: np.ndarray, budget: int) -> np.ndarray:
-    """The same, but for the clusters giving as many as their sizes ask for, at any budget: seats by Sainte-Lague's
-    rule, in which the k-th image of a cluster of s has the place (k - 1/2) / s. Ties to the larger cluster."""
+    """The same, but that clusters give in proportion to their sizes, at any budget: by the rule of Sainte-Lague, in
+    which the k-th image of a cluster of s comes at (k - 1/2) / s, ties to the larger cluster."""
     inside = np.flatnonzero(clusters >= 0)
     inside = inside[np.lexsort((order[inside], clusters[inside]))]
     own = clusters[inside]

@@ -37,7 +37,7 @@ def cluster(points: Tensor, settings: Settings) -> Found:
     from sklearn.cluster import HDBSCAN
 
     steps = walk(points, core_squares(points, settings.min_samples), mutual=True)
-    # with its own nearest as core distance no image is farther from another than the tree says
+    # core distances are in the tree already: with min_samples=1 they are those to the nearest, which change nothing
     model = HDBSCAN(
         min_cluster_size=settings.min_cluster_size,
         min_samples=1,
