@@ -22,14 +22,23 @@ def schedule(**changes: Any) -> Schedule:
 @cache
 def blocks(section: str) -> dict[str, dict[str, Any]]:
     """One block of a preset or params.yaml for each tenant of the family, by tenant: first of those presets that are
-    made for the small net and few steps; no UMAP, which takes half a minute to compile."""
+    made for the small net and few steps."""
     family, key = params.FAMILIES[section]
     found: dict[str, dict[str, Any]] = {}
     small = [name for name in ("pretraining", "learning") if name in preset.names()]
     for source in (*map(preset.load, small), base(), *map(preset.load, preset.names())):
         for block in source.get(section, {}).values():
-            found.setdefault(block[key], block | ({"reduction": "pca"} if block.get("reduction") == "umap" else {}))
+            found.setdefault(block[key], block | _few_images(block))
     return {name: found[name] for name in tenants.names(family) if name in found}
+
+
+def _few_images(block: dict[str, Any]) -> dict[str, Any]:
+    """What of a block changes for some dozens of images: no UMAP, which takes half a minute to compile, and no cluster
+    that has to hold more than ten."""
+    changes: dict[str, Any] = {"reduction": "pca"} if block.get("reduction") == "umap" else {}
+    if block.get("min_cluster_size"):
+        changes["min_cluster_size"] = min(block["min_cluster_size"], 10)
+    return changes
 
 
 @cache

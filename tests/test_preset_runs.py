@@ -53,6 +53,8 @@ def cut(raw: dict[str, Any], source: Path) -> dict[str, Any]:
             block |= {key: value for key, value in CUT.items() if key in block}
             if block.get("pruning"):
                 block["pruning"] = {"share": 0.5, "start": 0, "end": 1}
+    for block in raw["strategies"].values():
+        block |= {"min_cluster_size": 4} if block.get("min_cluster_size") else {}
     for block in raw["extractors"].values():
         if "upscale" in block:
             block["upscale"] = min(block["upscale"] or 64, 64)
