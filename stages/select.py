@@ -25,6 +25,7 @@ import torch
 from stages import layout, params, tenants
 from stages.errors import UserError, run
 from stages.files import whole_folder
+from stages.neighbours import nearest
 from stages.selection import Selection, check_budget, full_ranking
 from stages.selection._quality import quality
 from stages.selection._worth import common_radius, worth
@@ -62,10 +63,14 @@ def main() -> None:
     strategy = tenants.load("selection", settings.strategy)
     selections = choose(strategy, features, budget, settings, seeds=parameters.seeds, device=device)
     radius = common_radius(features, device)
+    points = torch.from_numpy(features).to(device)
     figures, notes = [], []
     for seed, selection in zip(parameters.seeds, selections, strict=True):
-        one, said = quality(features, selection, labels, classes, device)
-        value, more = worth(features, labels, selection.indices, asked, asked_labels, radius=radius, device=device)
+        distances, to = nearest(points, points[torch.from_numpy(selection.indices).to(device)], 1)
+        one, said = quality(distances, to, selection, labels, classes)
+        value, more = worth(
+            features, labels, selection.indices, asked, asked_labels, distances, radius=radius, device=device
+        )
         # one dictionary after the other: a figure of the strategy's own may not hide behind another of its name
         figures.append(dict(seed=seed, **selection.figures, **one, **value, coverage_radius=radius))
         said = [*selection.notes, *said, *more]

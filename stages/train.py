@@ -68,8 +68,8 @@ def main() -> None:
     first: dict[int, Told] = {}
     for seed, ranking in zip(parameters.seeds, rankings, strict=True):
         if settings.follows == "rounds":
-            bought = parameters.labels.askable(ranking, pool.labels)
-            shown = bought[pool.labels[bought] < (settings.classes or len(classes))]
+            askable = parameters.labels.askable(ranking, pool.labels)
+            shown = askable[pool.labels[askable] < (settings.classes or len(classes))]
             budget = min(parameters.labels.spent(ranking, pool.labels, len(classes)), len(shown))
             plans[seed] = Plan(shown, parameters.rounds.totals(budget), parameters.rounds.warm, seed)
             bought = shown[: plans[seed].totals[0]]

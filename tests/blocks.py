@@ -8,6 +8,15 @@ from typing import Any
 from stages import params, preset, tenants
 from stages.training.schedule import Schedule
 
+# of an extractor of the hubs, what does not hang on the model
+IMAGENET: dict[str, Any] = {
+    "extractor": "imagenet",
+    "standardise": True,
+    "normalise": False,
+    "layer": "pool",
+    "batch_size": 4,
+}
+
 
 def base() -> dict[str, Any]:
     """params.yaml as it stands."""

@@ -6,24 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from stages import scores
 from stages.balance import balance
-from stages.neighbours import nearest
 from stages.selection import Selection
 
 
 def quality(
-    features: np.ndarray,
-    selection: Selection,
-    labels: np.ndarray,
-    classes: Sequence[str],
-    device: torch.device,
+    distances: Tensor, to: Tensor, selection: Selection, labels: np.ndarray, classes: Sequence[str]
 ) -> tuple[dict[str, Any], list[str]]:
     """Figures of one selection from a pool, and notes on what could not be measured.
 
-    features: float32 [n, d]; labels: int64 [n], -1 unknown, left out of every figure that needs them:
+    distances, to: [n, 1] each, of each image of the pool to the nearest chosen, and its place among them, as
+    neighbours.nearest gives them; labels: int64 [n], -1 unknown, left out of every figure that needs them:
     `left_out` of the chosen images have none. balance: entropy of the chosen images' classes over that of
     equal shares, 1 at best. mean_distance, largest_distance: Euclidean, of the pool's images to the nearest
     chosen. homogeneity, completeness, v_measure, ari, ami, nmi: of the strategy's clusters with the classes or,
@@ -31,9 +27,6 @@ def quality(
     cluster, so that they are of the same images for every strategy: over those in clusters alone, a few small and
     pure clusters would come out best.
     """
-    points = torch.from_numpy(features).to(device)
-    chosen = torch.from_numpy(selection.indices).to(device)
-    distances, to = nearest(points, points[chosen], 1)
     clusters = to[:, 0].cpu().numpy() if selection.clusters is None else selection.clusters
     told = labels[selection.indices]
     counts = np.bincount(told[told >= 0], minlength=len(classes))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from stages.linear_probe import probe_accuracy
 from stages.neighbours import knn_accuracy, nearest
@@ -32,6 +33,7 @@ def worth(
     chosen: np.ndarray,
     asked: np.ndarray,
     asked_labels: np.ndarray,
+    distances: Tensor,
     *,
     radius: float,
     device: torch.device,
@@ -39,13 +41,10 @@ def worth(
     """Figures of one choice from a pool, and notes on what could not be measured.
 
     features: float32 [n, d]; chosen: int64 [budget] of its images; asked: features of other images, [m, d]; labels:
-    int64 [n] and [m], -1 unknown, left out. coverage: share of the pool within `radius` (Euclidean) of a chosen image.
-    one_nn, linear_probe: accuracy on the images asked by the nearest chosen image (cosine) and by a linear classifier,
-    from the labels of the chosen alone.
+    int64 [n] and [m], -1 unknown, left out; distances: Euclidean, of each image of the pool to the nearest chosen.
+    coverage: share of the pool within `radius` of a chosen image. one_nn, linear_probe: accuracy on the images asked by
+    the nearest chosen image (cosine) and by a linear classifier, from the labels of the chosen alone.
     """
-    points = torch.from_numpy(features).to(device)
-    database = points[torch.from_numpy(chosen).to(device)]
-    distances, _ = nearest(points, database, 1)
     figures: dict[str, Any] = {
         "coverage": (distances <= radius).double().mean().item(),
         "one_nn": None,
@@ -55,7 +54,8 @@ def worth(
     for side, name in ((told, "chosen"), (asked_labels, "validation")):
         if not (side >= 0).any():
             return figures, [f"one_nn, linear_probe: no {name} image has a label"]
-    queries, truth, known = (torch.from_numpy(part).to(device) for part in (asked, asked_labels, told))
+    arrays = (asked, asked_labels, features[chosen], told)
+    queries, truth, database, known = (torch.from_numpy(part).to(device) for part in arrays)
     figures["one_nn"] = knn_accuracy(queries, truth, database, known, 1, metric="cosine")
     figures["linear_probe"] = probe_accuracy(features[chosen], told, asked, asked_labels)
     return figures, []

@@ -18,19 +18,10 @@ from stages.encoders._hub import resize
 from stages.errors import UserError
 from stages.extractors import imagenet
 from stages.hub import _timm, _torchvision
+from tests import blocks
 
 CPU = torch.device("cpu")
-BLOCK = {
-    "extractor": "imagenet",
-    "weights": "none",
-    "library": "timm",
-    "model": "resnet10t",
-    "upscale": 64,
-    "standardise": True,
-    "normalise": False,
-    "layer": "pool",
-    "batch_size": 4,
-}
+BLOCK = blocks.IMAGENET | {"weights": "none", "library": "timm", "model": "resnet10t", "upscale": 64}
 
 
 def settings(**changes: Any) -> imagenet.Settings:

@@ -15,18 +15,14 @@ from stages import encoders, hub
 from stages.encoders._hub import resize
 from stages.errors import UserError
 from stages.extractors import imagenet
+from tests import blocks
 
 CPU = torch.device("cpu")
-BLOCK = {
-    "extractor": "imagenet",
+BLOCK = blocks.IMAGENET | {
     "weights": "weights/dino_resnet50_pretrain.pth",
     "library": "dino",
     "model": "resnet50",
     "upscale": 32,
-    "standardise": True,
-    "normalise": False,
-    "layer": "pool",
-    "batch_size": 4,
 }
 
 

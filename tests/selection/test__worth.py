@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from stages.linear_probe import probe_accuracy
+from stages.neighbours import nearest
 from stages.selection._worth import common_radius, worth
 
 CPU = torch.device("cpu")
@@ -17,8 +18,16 @@ LABELS = np.array([0, 0, 1, 1])
 ASKED, ASKED_LABELS = np.array([[0.5, 1.0], [11.0, 1.0], [12.0, 1.0]], np.float32), np.array([0, 1, 0])
 
 
+def measured(
+    pool: np.ndarray, labels: np.ndarray, chosen: np.ndarray, asked: np.ndarray, truth: np.ndarray, **rest: Any
+) -> tuple[dict[str, Any], list[str]]:
+    points = torch.from_numpy(pool)
+    distances, _ = nearest(points, points[chosen], 1)
+    return worth(pool, labels, chosen, asked, truth, distances, **rest)
+
+
 def figures(chosen: list[int], labels: np.ndarray = LABELS, asked: np.ndarray = ASKED_LABELS) -> dict[str, Any]:
-    return worth(LINE, labels, np.array(chosen), ASKED, asked, radius=2, device=CPU)[0]
+    return measured(LINE, labels, np.array(chosen), ASKED, asked, radius=2, device=CPU)[0]
 
 
 def test_figures_of_a_good_choice() -> None:
@@ -26,7 +35,7 @@ def test_figures_of_a_good_choice() -> None:
 
 
 def test_the_radius_itself_is_within() -> None:
-    assert worth(LINE, LABELS, np.array([2]), ASKED, ASKED_LABELS, radius=3, device=CPU)[0]["coverage"] == 0.5
+    assert measured(LINE, LABELS, np.array([2]), ASKED, ASKED_LABELS, radius=3, device=CPU)[0]["coverage"] == 0.5
 
 
 def test_one_class_known_is_guessed_everywhere() -> None:
@@ -44,7 +53,7 @@ def test_no_label_but_those_of_the_chosen_has_a_say() -> None:
     labels, truth = rng.integers(4, size=300), rng.integers(4, size=50)
     chosen = rng.permutation(300)[:20]
     scrambled = np.where(np.isin(np.arange(300), chosen), labels, 3 - labels)
-    first, again = (worth(pool, one, chosen, asked, truth, radius=1, device=CPU) for one in (labels, scrambled))
+    first, again = (measured(pool, one, chosen, asked, truth, radius=1, device=CPU) for one in (labels, scrambled))
     assert first == again
 
 
@@ -56,14 +65,14 @@ def test_no_label_but_those_of_the_chosen_has_a_say() -> None:
     ],
 )
 def test_without_labels_accuracies_are_null_and_said_to_be(labels: np.ndarray, asked: np.ndarray, note: str) -> None:
-    found, notes = worth(LINE, labels, np.array([0, 2]), ASKED, asked, radius=2, device=CPU)
+    found, notes = measured(LINE, labels, np.array([0, 2]), ASKED, asked, radius=2, device=CPU)
     assert found == {"coverage": 0.75, "one_nn": None, "linear_probe": None}
     assert notes == [f"one_nn, linear_probe: {note}"]
 
 
 def test_no_validation_part_at_all() -> None:
     empty = (np.zeros((0, 2), np.float32), np.zeros(0, np.int64))
-    found, notes = worth(LINE, LABELS, np.array([0, 2]), *empty, radius=2, device=CPU)
+    found, notes = measured(LINE, LABELS, np.array([0, 2]), *empty, radius=2, device=CPU)
     assert found["one_nn"] is None and len(notes) == 1
 
 
@@ -74,7 +83,7 @@ def test_accuracies_are_those_of_scikit_learn() -> None:
     images, labels = load_digits(return_X_y=True)
     points, chosen = images.astype(np.float32), np.random.default_rng(0).permutation(1200)[:50]
     pool, asked = (points[:1200], labels[:1200]), (points[1200:], labels[1200:])
-    found, _ = worth(*pool, chosen, *asked, radius=1, device=CPU)
+    found, _ = measured(*pool, chosen, *asked, radius=1, device=CPU)
     nearest = KNeighborsClassifier(1, metric="cosine").fit(pool[0][chosen], pool[1][chosen])
     assert found["one_nn"] == pytest.approx(nearest.score(*asked), abs=0.002)
     assert found["linear_probe"] == probe_accuracy(pool[0][chosen], pool[1][chosen], *asked)
@@ -100,5 +109,6 @@ def test_pools_of_few_images_and_of_equal_ones_have_a_radius(count: int) -> None
     radius = common_radius(np.ones((count, 3), np.float32), CPU)
     assert radius == 0
     same = np.ones((count, 3), np.float32)
-    found, _ = worth(same, np.zeros(count, int), np.array([0]), same, np.zeros(count, int), radius=radius, device=CPU)
+    zeros = np.zeros(count, int)
+    found, _ = measured(same, zeros, np.array([0]), same, zeros, radius=radius, device=CPU)
     assert found == {"coverage": 1, "one_nn": 1, "linear_probe": 1}
