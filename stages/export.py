@@ -12,8 +12,11 @@ import numpy as np
 
 from stages import handout, layout
 from stages.errors import UserError
-from stages.handout import Asked, Origin
+from stages.handout import Origin
+from stages.handout.trained import Trained
 from stages.params import Params
+from stages.training import kept
+from stages.training.device import half, pick
 
 MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
 
@@ -22,7 +25,8 @@ def export(
     parameters: Params, strategy: str, folder: Path, seed: int | None, model: str | None, prefix: str | None
 ) -> None:
     """Writes the folder: of the ranking of one seed (null: the first) what nobody has labelled, as far as labels.budget
-    goes. model: null, or whose guesses go with it; prefix: as handout.write wants it.
+    goes. model: null, or whose guesses go with it, and which chooses in place of the ranking if its acquisition is
+    another; prefix: as handout.write wants it.
 
     Raises UserError for a selection or model that is missing or out of date, and for a folder that must not be
     replaced.
@@ -32,7 +36,7 @@ def export(
     pool, classes = layout.part("pool"), layout.description()["classes"]
     names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[pool.indices].tolist()
     budget = parameters.labels.count(len(names), len(classes))
-    rows, clusters = _chosen(strategy, seed, budget, len(names))
+    rows, clusters, ranking = _chosen(strategy, seed, budget, len(names))
     labelled = _labelled(parameters.labels.answers, names, pool.labels)
     if len(labelled) >= budget:
         more = f"raise it, to {2 * len(labelled)} say, run `dvc repro select@{strategy}`, and export again"
@@ -40,14 +44,22 @@ def export(
             f"labels.budget={parameters.labels.budget}: {len(labelled)} images have a label already; {more}"
         )
     wanted = budget - len(labelled)
-    asked = handout.ask(rows, dict(zip(names, clusters.tolist(), strict=True)), labelled, min(wanted, MOST))
+    count = min(wanted, MOST)
     places = {image: place for place, image in enumerate(names)}
+    trained = None if model is None else _trained(parameters, model, seed, classes)
+    if trained is not None and trained.asks:
+        known = np.array(sorted(places[image] for image in labelled), dtype=np.int64)
+        found, scores = trained.wanted(pool.packed, pool.indices, ranking, known, count, seed)
+        rows = [{"image": names[place], "rank": str(rank)} for rank, place in enumerate(found, 1)]
+        if scores is not None:
+            rows = [row | {trained.asks: f"{score:.6g}"} for row, score in zip(rows, scores, strict=True)]
+    asked = handout.ask(rows, dict(zip(names, clusters.tolist(), strict=True)), labelled, count)
     pictures = pool.packed[pool.indices[[places[one.image] for one in asked]]]
-    if model is not None:
-        asked = _guessed(parameters, model, seed, asked, pictures, classes)
+    if trained is not None:
+        asked = trained.guess(asked, pictures, classes)
     facts = layout.read_json(layout.RAW / "description.json")
     data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
-    origin = Origin(data, strategy, seed, classes, model)
+    origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
     handout.write(folder, handout.Handout(origin, asked, pictures), prefix)
     rest = f" (of {wanted:,}; export again when they are labelled)" if wanted > MOST else ""
     print(
@@ -56,8 +68,9 @@ def export(
     )
 
 
-def _chosen(strategy: str, seed: int, budget: int, images: int) -> tuple[list[dict[str, str]], np.ndarray]:
-    """The lines of chosen.csv of that seed, and the cluster of each image of the pool, int64 [images]."""
+def _chosen(strategy: str, seed: int, budget: int, images: int) -> tuple[list[dict[str, str]], np.ndarray, np.ndarray]:
+    """The lines of chosen.csv of that seed, and of the pool the cluster of each image and the ranking, int64
+    [images]."""
     folder, again = layout.SELECTION / strategy, f"run `dvc repro select@{strategy}`"
     if not (folder / "quality.json").exists():
         raise UserError(f"{folder} is missing; {again}")
@@ -65,12 +78,12 @@ def _chosen(strategy: str, seed: int, budget: int, images: int) -> tuple[list[di
     seeds = [one["seed"] for one in quality["seeds"]]
     if seed not in seeds:
         raise UserError(f"seed {seed}: {folder} was made with seeds {seeds}; give one of them by --seed, or {again}")
-    clusters = np.load(folder / "clusters.npy")[seeds.index(seed)]
+    clusters, ranking = (np.load(folder / f"{name}.npy")[seeds.index(seed)] for name in ("clusters", "ranking"))
     if (quality["budget"], len(clusters)) != (budget, images):
         made = f"{quality['budget']} of {len(clusters)} images"
         raise UserError(f"{folder}: chose {made}, where it should now be {budget} of {images}; {again}")
     with (folder / "chosen.csv").open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["seed"] == str(seed)], clusters
+        return [row for row in csv.DictReader(file) if row["seed"] == str(seed)], clusters, ranking
 
 
 def _labelled(answers: Path | None, names: list[str], labels: np.ndarray) -> set[str]:
@@ -82,13 +95,8 @@ def _labelled(answers: Path | None, names: list[str], labels: np.ndarray) -> set
     return labelled.intersection(names)
 
 
-def _guessed(
-    parameters: Params, model: str, seed: int, asked: list[Asked], pictures: np.ndarray, classes: list[str]
-) -> list[Asked]:
-    from stages.handout import guesses
-    from stages.training import kept
-    from stages.training.device import half, pick
-
+def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> Trained:
+    settings = parameters.models[model]
     folder, again = layout.seed_folder(layout.MODELS / model, seed), f"run `dvc repro train@{model}`"
     if not folder.exists():
         raise UserError(f"--model {model}: {folder} is missing; {again}")
@@ -96,4 +104,4 @@ def _guessed(
     if list(layout.read_json(folder / "introduced.json")) != classes:
         raise UserError(f"--model {model}: it was trained for other classes than the data have now; {again}")
     device = pick(parameters.compute)
-    return guesses.guess(encoder, head, asked, pictures, classes, device, half(parameters.compute, device))
+    return Trained(encoder, head, settings.acquisition, device, half(parameters.compute, device))

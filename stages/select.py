@@ -147,7 +147,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("strategy", help="the name of a strategy in params.yaml")
     parser.add_argument("--export", type=Path, metavar="FOLDER", help="hand out the chosen images: write FOLDER")
     parser.add_argument("--seed", type=int, help="whose choice (default: the first of seeds)")
-    parser.add_argument("--model", metavar="NAME", help="a trained model, whose guesses go with the images")
+    parser.add_argument(
+        "--model", metavar="NAME", help="a trained model, whose guesses go with the images, or which chooses them"
+    )
     parser.add_argument("--images", metavar="PREFIX", help="Label Studio finds an image by PREFIX and its path")
     arguments = parser.parse_args()
     if arguments.export is None and (arguments.seed is not None or arguments.model or arguments.images):

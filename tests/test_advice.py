@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from stages import advice, compare, layout
+from stages import advice, compare, layout, questions
 from stages.errors import UserError
 from stages.forecast import Points, forecast
 from tests import blocks
@@ -141,11 +141,11 @@ def test_what_is_not_there_is_refused(workspace: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(workspace)
     models = ["active", "single", "gradual"]
     with pytest.raises(UserError, match=r"--advice actve: no model of params\.yaml; did you mean active"):
-        compare.advise(models, [0, 1], ["actve"], None)
+        questions.advise(models, [0, 1], ["actve"], None)
     with pytest.raises(UserError, match=r"single: 60\.0 % with 100 labels, and of no other number; train in rounds"):
-        compare.advise(models, [0, 1], ["single"], None)
+        questions.advise(models, [0, 1], ["single"], None)
     with pytest.raises(UserError, match="no accuracy after rounds of labelling"):
-        compare.advise(["gradual"], [0, 1], [], None)
+        questions.advise(["gradual"], [0, 1], [], None)
 
 
 @pytest.mark.parametrize(
@@ -191,11 +191,11 @@ def test_the_command_on_revisions(
 def test_revisions_that_make_no_curve_are_refused(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     with pytest.raises(UserError, match=r"^supervised: 75\.0 % with 400 labels, and of no other number"):
-        compare.advise_across([], ["some"], "accuracy", None)
+        questions.advise_across([], ["some"], "accuracy", None)
     for metric in ("nmi", "accuracy_std", "accuracy_n"):
         with pytest.raises(UserError, match=rf"--metric {metric}: advice is on accuracies"):
-            compare.advise_across([], ["some", "many"], metric, None)
+            questions.advise_across([], ["some", "many"], metric, None)
     with pytest.raises(UserError, match=r"--metric acuracy: no model has it; did you mean accuracy\?"):
-        compare.advise_across([], ["some", "many"], "acuracy", None)
+        questions.advise_across([], ["some", "many"], "acuracy", None)
     with pytest.raises(UserError, match=r"--advice prob: no revision has its accuracy; did you mean probe\?"):
-        compare.advise_across(["prob"], ["some", "many"], "accuracy", None)
+        questions.advise_across(["prob"], ["some", "many"], "accuracy", None)

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import compare, layout
-from stages.compare import Names
+from stages import compare, layout, questions
 from stages.errors import UserError
+from stages.results import Names
 
 CLASSES = ["cat", "dog", "<ship & co>"]
 NAMES = Names("digits", [0, 1], ["supervised", "gradual"], ["random", "kmeans"], ["pixels"])
@@ -210,19 +210,19 @@ def test_one_table_alone_needs_no_model_and_says_what_is_not_there(
 ) -> None:
     for folder in (layout.EVALUATION, layout.MODELS):
         shutil.rmtree(folder)
-    compare.one_table("features", ["pixels", "dino_vits16"], [0, 1], Path("features.csv"))
+    questions.one_table("features", ["pixels", "dino_vits16"], [0, 1], Path("features.csv"))
     printed = capsys.readouterr().out
     assert "| pixels    |" in printed and "30.00" in printed and "100" in printed
     assert printed.endswith("\nNot there yet: dino_vits16\n")
     written = pd.read_csv("features.csv")
     assert written[["extractor", "knn_euclidean", "knn_euclidean_n"]].to_numpy().tolist() == [["pixels", 0.3, 1]]
-    compare.one_table("selection", ["random", "kmeans"], [0, 1], None)
+    questions.one_table("selection", ["random", "kmeans"], [0, 1], None)
     printed = capsys.readouterr().out
     assert "0.905 ± 0.007" in printed and "Not there" not in printed
     with pytest.raises(UserError, match=r"random/quality.json: made with seeds \[0, 1\]"):
-        compare.one_table("selection", ["random"], [0], None)
+        questions.one_table("selection", ["random"], [0], None)
     with pytest.raises(UserError, match=r"data/features/lost/quality.json is missing"):
-        compare.one_table("features", ["lost"], [0, 1], None)
+        questions.one_table("features", ["lost"], [0, 1], None)
     assert not outputs()
 
 

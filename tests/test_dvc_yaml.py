@@ -22,8 +22,8 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # decides what is refused and how files are written, never what is in them
 PLUMBING = {"stages", "stages.errors", "stages.estimate", "stages.files", "stages.tenants", "stages.params"}
-# writes nothing that DVC keeps
-PLUMBING |= {"stages.export"}
+# write nothing that DVC keeps
+PLUMBING |= {"stages.export", "stages.questions"}
 
 # stage -> section whose blocks are its instances
 SECTIONS = {"pretrain": "pretrain", "extract": "extractors", "select": "strategies", "train": "models"}

@@ -13,8 +13,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stages import encoders, export, layout
+from stages import encoders, export, layout, preset, tenants
 from stages.errors import UserError
+from stages.training.augmentation import plain
 from stages.training.device import Compute
 from stages.training.labels import Labels
 
@@ -51,6 +52,7 @@ def choose(budget: int = 6, **columns: Any) -> None:
     ]
     layout.write_table(folder / "chosen.csv", rows)
     np.save(folder / "clusters.npy", np.stack([np.arange(IMAGES - 2) // 4] * 2))
+    np.save(folder / "ranking.npy", np.stack([np.arange(IMAGES - 2), np.arange(IMAGES - 2)[::-1]]))
     quality = {"budget": budget, "seeds": [{"seed": seed} for seed in SEEDS]}
     layout.write_json(folder / "quality.json", quality)
 
@@ -61,10 +63,15 @@ def handed(budget: int | str = 6, file: str = "data/none", **options: Any) -> li
         seeds=SEEDS,
         compute=Compute(device="cpu", precision="fp32", compile=False),
         labels=Labels(strategy="kmeans", budget=budget, file=file),
+        models={"probe": SimpleNamespace(acquisition=options.get("acquisition") or acquisition("ranking"))},
     )
     export.export(parameters, "kmeans", FOLDER, *(options.get(name) for name in ("seed", "model", "images")))
     with (FOLDER / "labels.csv").open(newline="") as file_:
         return list(csv.DictReader(file_))
+
+
+def acquisition(name: str, **options: Any) -> Any:
+    return tenants.load("acquisition", name).Settings(name=name, **options)
 
 
 def images(rows: list[dict[str, str]]) -> list[int]:
@@ -121,14 +128,21 @@ def test_a_long_choice_comes_in_parts(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "out: 4 images (of 6; export again when they are labelled)" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("project")
-def test_a_models_guess_goes_with_it() -> None:
+def train(weight: torch.Tensor | float, bias: list[float]) -> encoders.Encoder:
+    """A model of seed 3 with that head."""
+    torch.manual_seed(0)
     encoder, folder = encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3), layout.MODELS / "probe" / "seed-3"
     encoders.save(encoder, folder)
-    # whatever the picture: softmax of (0, log 3)
-    head = {"weight": torch.zeros(2, encoder.dim), "bias": torch.tensor([0.0, np.log(3)])}
+    head = {"weight": torch.zeros(2, encoder.dim) + weight, "bias": torch.tensor(bias)}
     save_file(head, folder / "head.safetensors")
     layout.write_json(folder / "introduced.json", {"cat": 1, "dog": 1})
+    return encoder
+
+
+@pytest.mark.usefixtures("project")
+def test_a_models_guess_goes_with_it() -> None:
+    # whatever the picture: softmax of (0, log 3)
+    train(0.0, [0.0, np.log(3)])
     rows = handed(model="probe")
     assert [(row["guess"], row["score"]) for row in rows] == [("dog", "0.7500")] * 6
     task = json.loads((FOLDER / "tasks.json").read_text())[0]
@@ -136,6 +150,44 @@ def test_a_models_guess_goes_with_it() -> None:
     layout.write_json(layout.SPLIT / "description.json", {"classes": ["cat", "owl"]})
     with pytest.raises(UserError, match=r"--model probe: it was trained for other classes than .* train@probe`"):
         handed(model="probe")
+
+
+@pytest.mark.usefixtures("project")
+def test_a_model_with_an_acquisition_says_which_images() -> None:
+    """The six of the smallest margin among those without an answer, not those of the ranking."""
+    encoder = train(torch.tensor([[1.0], [-1.0]]), [0.0, 0.3])
+    pictures = np.load(layout.RAW / "train" / "images.npy")[2:]
+    with torch.inference_mode():
+        sums = encoder.eval()(plain(torch.from_numpy(pictures))).double().sum(1)
+    leads = torch.tanh((2 * sums - 0.3).abs() / 2).numpy()
+    order = [place + 2 for place in np.argsort(leads)]
+    known = order[0]
+    Path("answers.csv").write_text(f"image,label\n{known}.png,cat\n")
+    rows = handed(budget=6, file="answers.csv", model="probe", acquisition=acquisition("margin"))
+    assert sorted(images(rows)) == sorted(order[1:6])
+    ranks = {image: rank for rank, image in enumerate(order[1:6], 1)}
+    for row in rows:
+        image = int(row["image"].removesuffix(".png"))
+        assert int(row["rank"]) == ranks[image]
+        assert int(row["cluster"]) == (image - 2) // 4
+        assert float(row["margin"]) == pytest.approx(1 - leads[image - 2], rel=1e-3)
+    assert "Chosen by probe (margin), seed 3;" in (FOLDER / "index.html").read_text()
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("name", tenants.names("acquisition"))
+def test_every_acquisition_hands_out_what_has_no_answer(name: str) -> None:
+    train(torch.linspace(-1, 1, 256).reshape(2, -1), [0.0, 0.0])
+    options = next(
+        one["acquisition"] for one in preset.load("active")["models"].values() if one["acquisition"]["name"] == name
+    )
+    Path("answers.csv").write_text("image,label\n3.png,cat\n20.png,dog\n")
+    rows = handed(file="answers.csv", model="probe", acquisition=acquisition(**options))
+    assert len(set(images(rows))) == 4
+    assert not {3, 20} & set(images(rows))
+    assert handed(file="answers.csv", model="probe", acquisition=acquisition(**options)) == rows
+    # before the first answer
+    assert len(set(images(handed(model="probe", acquisition=acquisition(**options))))) == 6
 
 
 @pytest.mark.usefixtures("project")

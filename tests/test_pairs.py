@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import ttest_rel
 
-from stages import compare, pairs
+from stages import pairs, questions
 from stages.errors import UserError
 
 SCORES = {
@@ -54,8 +54,8 @@ def test_the_table_is_printed_and_written(
         seeds = [{"seed": seed, "scores": scores} for seed, scores in enumerate(SCORES[model])]
         (folder / "scores.json").write_text(json.dumps({"seeds": seeds}))
     monkeypatch.chdir(tmp_path)
-    compare.in_pairs(["base", "better"], [0, 1, 2], "base", "accuracy", Path("pairs.csv"))
+    questions.in_pairs(["base", "better"], [0, 1, 2], "base", "accuracy", Path("pairs.csv"))
     assert "+5.00" in capsys.readouterr().out
     assert Path("pairs.csv").read_text().splitlines()[0] == "model,n,difference,low,high"
     with pytest.raises(UserError, match=r"made with seeds \[0, 1, 2\]"):
-        compare.in_pairs(["base", "better"], [0, 1], "base", "accuracy", None)
+        questions.in_pairs(["base", "better"], [0, 1], "base", "accuracy", None)

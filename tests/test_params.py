@@ -105,9 +105,9 @@ WRONG_VALUES = [
     ("split.imbalance", {"share": 0.1, "classes": "hlf"}, "split.imbalance.classes='hlf': must be 'half', or a list"),
     ("split.imbalance", {"cat": 2}, "split.imbalance.cat=2: must be less than or equal to 1"),
     (
-        "models.probe.acquisition.name",
+        "models.gradual.acquisition.name",
         "margin",
-        "models.probe: acquisition.name margin needs follows: rounds; with follows: labels set ranking",
+        "models.gradual: acquisition.name margin: what follows a schedule is told in the order of the ranking",
     ),
     # names
     (

@@ -100,6 +100,7 @@ def parameters() -> dict[str, Any]:
     raw["extractors"] = {"pixels": raw["extractors"]["pixels"]}
     raw["strategies"] = {name: raw["strategies"][name] | {"extractor": "pixels"} for name in ("kmeans", "random")}
     raw["models"] = {name: raw["models"][name] | {"epochs": 2, "steps": 2} for name in ("supervised", "gradual")}
+    raw["models"]["supervised"]["acquisition"] = {"name": "margin"}
     return raw
 
 
@@ -159,7 +160,7 @@ def test_select_label_feed_back_train_and_the_next_batch(project: Project, tmp_p
     assert "no image is held out for validation: there is no accuracy by epoch" in said
     assert ("test (%)" in said) == tested
 
-    # the next batch: as many more as the budget says, and new ones
+    # the next batch: as many more as the budget says, and new ones, those that the model asks about
     with pytest.raises(
         UserError, match=f"labels.budget={BUDGET}: {BUDGET} images have a label already; raise it, to 48"
     ):
@@ -173,6 +174,7 @@ def test_select_label_feed_back_train_and_the_next_batch(project: Project, tmp_p
     second = table(Path("labels/2"))
     assert len(second) == 10
     assert not {row["image"] for row in first} & {row["image"] for row in second}
+    assert all(0 <= float(row["margin"]) <= 1 for row in second)
     assert all(row["guess"] in CLASSES and 1 / 3 <= float(row["score"]) <= 1 for row in second)
     with pytest.raises(UserError, match=r"budget=34: 34 labels, but with the answers of labels the pool has 24, .*=24"):
         project.run("train supervised")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import compare, revisions
+from stages import questions, revisions
 from stages.errors import UserError
 
 # "train" makes the metrics of two models from one parameter
@@ -69,7 +69,7 @@ def inside(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_branches_side_by_side_with_differences(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    compare.across(["main", "other", "v1"], "accuracy", inside / "table.csv")
+    questions.across(["main", "other", "v1"], "accuracy", inside / "table.csv")
     assert capsys.readouterr().out.splitlines() == [
         "| model      | main (%) | other (%) | v1 (%) | other - main (%) | v1 - main (%) |",
         "| ---------- | -------: | --------: | -----: | ---------------: | ------------: |",
@@ -86,7 +86,7 @@ def test_branches_side_by_side_with_differences(inside: Path, capsys: pytest.Cap
 def test_commits_and_the_workspace(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (inside / "metrics" / "metrics.json").write_text('{"gradual": {"nmi": 0.8}}')
     sha = command(inside, "git", "rev-parse", "other").strip()[:10]
-    compare.across(["main", sha, "workspace", "main~0"], "nmi", None)
+    questions.across(["main", sha, "workspace", "main~0"], "nmi", None)
     command(inside, "git", "checkout", "-q", ".")
     out = capsys.readouterr().out
     assert f"{sha} - main" in out
@@ -102,7 +102,7 @@ def test_an_unknown_revision_is_refused_with_the_nearest(inside: Path) -> None:
 
 def test_an_unknown_figure_is_refused_with_the_nearest(inside: Path) -> None:
     with pytest.raises(UserError, match=r"--metric acuracy: .* did you mean accuracy\?"):
-        compare.across(["main", "other"], "acuracy", None)
+        questions.across(["main", "other"], "acuracy", None)
 
 
 def test_a_revision_without_results_is_named(inside: Path) -> None:

@@ -28,14 +28,21 @@ class Asked:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the images come from: the data set, the strategy that chose them and its seed; the model that guessed, if
-    one did; the classes, none if they are not known yet."""
+    """Where the images come from: the data set, the strategy that chose them and its seed; the classes, none if they
+    are not known yet; the model that guessed, if one did, and the acquisition by which it chose in place of the
+    strategy, if it did."""
 
     data: str
     strategy: str
     seed: int
     classes: Sequence[str]
     model: str | None = None
+    acquisition: str | None = None
+
+    @property
+    def chooser(self) -> str:
+        by = f"{self.model} ({self.acquisition})" if self.acquisition else self.strategy
+        return f"{by}, seed {self.seed}"
 
 
 @dataclass(frozen=True)

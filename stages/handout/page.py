@@ -134,7 +134,7 @@ def _about(handout: Handout) -> list[str]:
     classes = f" The classes: {', '.join(origin.classes)}." if origin.classes else ""
     guess = f" A button takes over the guess of {origin.model}." if origin.model else ""
     return [
-        f"Chosen by {origin.strategy}, seed {origin.seed}; {order}. Bold: the rank.",
+        f"Chosen by {origin.chooser}; {order}. Bold: the rank.",
         "Write the class of each image below it; Enter goes on to the next. Leave empty what nobody can tell."
         f"{classes}{guess} Then download labels.csv.",
     ]

@@ -47,7 +47,7 @@ def _page(handout: Handout, page: int, pages: int) -> Image.Image:
 
 def _title(draw: ImageDraw.ImageDraw, handout: Handout, page: int, pages: int) -> None:
     origin = handout.origin
-    text = f"{len(handout.asked):,} images of {origin.data} to label, chosen by {origin.strategy}, seed {origin.seed}"
+    text = f"{len(handout.asked):,} images of {origin.data} to label, chosen by {origin.chooser}"
     clusters = any(one.cluster is not None for one in handout.asked)
     below = "Below each its rank" + (", and c with the number of its cluster" if clusters else "")
     of_pages = f"; page {page + 1} of {pages}" if pages > 1 else ""

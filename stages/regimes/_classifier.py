@@ -21,8 +21,8 @@ from stages.training.schedule import Schedule
 class Block(Training):
     """`init`: the member of `pretrain` to start from; `follows`: the section that says what the model is told, all of
     the budget at once (labels), more and more of it (schedule), or more each time that it has been trained (rounds);
-    `acquisition`: a file of acquisition/ by its `name`, and its options: it says which labels a round adds. What is
-    told otherwise comes in the order of the ranking."""
+    `acquisition`: a file of acquisition/ by its `name`, and its options: it says which labels a round adds, and which
+    images an export hands to people for this model. What is told otherwise comes in the order of the ranking."""
 
     # whether a batch holds images of the whole pool, or those labelled alone
     sees_pool: ClassVar[bool] = False
@@ -36,8 +36,8 @@ class Block(Training):
     @model_validator(mode="after")
     def _asks(self) -> Block:
         name = self.acquisition.name
-        if self.follows != "rounds" and name != "ranking":
-            raise ValueError(f"acquisition.name {name} needs follows: rounds; with follows: {self.follows} set ranking")
+        if self.follows == "schedule" and name != "ranking":
+            raise ValueError(f"acquisition.name {name}: what follows a schedule is told in the order of the ranking")
         return self
 
     def told_by(self, schedule: Schedule) -> Schedule | None:
