@@ -37,23 +37,32 @@ def export(
     names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[pool.indices].tolist()
     budget = parameters.labels.count(len(names), len(classes))
     rows, clusters, ranking = _chosen(strategy, seed, budget, len(names))
-    labelled = _labelled(parameters.labels.answers, names, pool.labels)
+    labelled, left = _seen(parameters.labels.answers, names, pool.labels)
     if len(labelled) >= budget:
         more = f"raise it, to {2 * len(labelled)} say, run `dvc repro select@{strategy}`, and export again"
         raise UserError(
             f"labels.budget={parameters.labels.budget}: {len(labelled)} images have a label already; {more}"
         )
-    wanted = budget - len(labelled)
+    done = labelled | left
+    ranked = np.array([place for place in ranking if names[place] not in done], dtype=np.int64)
+    if not len(ranked):
+        counts = f"{len(labelled)} of {len(names)} have a label, {len(left)} were left without one"
+        raise UserError(f"labels.budget={parameters.labels.budget}: no image to ask about: {counts}")
+    wanted = min(budget - len(labelled), len(ranked))
     count = min(wanted, MOST)
     places = {image: place for place, image in enumerate(names)}
     trained = None if model is None else _trained(parameters, model, seed, classes)
     if trained is not None and trained.asks:
         known = np.array(sorted(places[image] for image in labelled), dtype=np.int64)
-        found, scores = trained.wanted(pool.packed, pool.indices, ranking, known, count, seed)
+        found, scores = trained.wanted(pool.packed, pool.indices, ranked, known, count, seed)
         rows = [{"image": names[place], "rank": str(rank)} for rank, place in enumerate(found, 1)]
         if scores is not None:
             rows = [row | {trained.asks: f"{score:.6g}"} for row, score in zip(rows, scores, strict=True)]
-    asked = handout.ask(rows, dict(zip(names, clusters.tolist(), strict=True)), labelled, count)
+    else:
+        # in place of what was left without a label, others from further down
+        ranks = range(len(rows) + 1, len(names) + 1)
+        rows += [{"image": names[ranking[rank - 1]], "rank": str(rank)} for rank in ranks]
+    asked = handout.ask(rows, dict(zip(names, clusters.tolist(), strict=True)), done, count)
     pictures = pool.packed[pool.indices[[places[one.image] for one in asked]]]
     if trained is not None:
         asked = trained.guess(asked, pictures, classes)
@@ -62,8 +71,9 @@ def export(
     origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
     handout.write(folder, handout.Handout(origin, asked, pictures), prefix)
     rest = f" (of {wanted:,}; export again when they are labelled)" if wanted > MOST else ""
+    again = f" {len(left):,} images that were left without a label are not among them." if left else ""
     print(
-        f"{folder}: {len(asked):,} images{rest}. Label them in index.html, in labels.csv, or in Label Studio "
+        f"{folder}: {len(asked):,} images{rest}.{again} Label them in index.html, in labels.csv, or in Label Studio "
         "(tasks.json, config.xml); then set labels.file"
     )
 
@@ -86,13 +96,13 @@ def _chosen(strategy: str, seed: int, budget: int, images: int) -> tuple[list[di
         return [row for row in csv.DictReader(file) if row["seed"] == str(seed)], clusters, ranking
 
 
-def _labelled(answers: Path | None, names: list[str], labels: np.ndarray) -> set[str]:
-    """The images of the pool that need no label. Where the data set has one for each, none of these counts: it is a
-    rehearsal."""
-    labelled = handout.answered(answers)
+def _seen(answers: Path | None, names: list[str], labels: np.ndarray) -> tuple[set[str], set[str]]:
+    """The images of the pool that need no label, and those that people left without one. Where the data set has a label
+    for each, none of these counts: it is a rehearsal."""
+    labelled, left = handout.seen(answers, names)
     if (labels < 0).any():
         labelled |= {names[place] for place in np.flatnonzero(labels >= 0)}
-    return labelled.intersection(names)
+    return labelled, left - labelled
 
 
 def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> Trained:

@@ -17,7 +17,7 @@ from stages.kmeans import kmeans
 from stages.turns import by_turns
 
 BLOCK = 2**22  # entries of one block of the distance matrix
-LEAST = 1e-5  # mean distance below which typicality rises no more, as in the released code
+LEAST = 1e-5  # mean distance below which typicality rises no more; the released code adds it to each
 
 
 def typical(

@@ -6,28 +6,35 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stages.answers import label_studio, table
-from stages.answers._answer import Answer
+from stages.answers._answer import Answer, Images
 from stages.errors import UserError
 
 _READERS: dict[str, Callable[[Path], list[Answer]]] = {".csv": table.read, ".json": label_studio.read}
 
-__all__ = ["Answer", "read"]
+__all__ = ["Answer", "Images", "read", "read_all"]
 
 
 def read(path: Path) -> list[Answer]:
-    """All answers of a CSV file, a JSON file, or all such files of a folder and the folders in it, in the order of
+    """The answers of a CSV file, a JSON file, or all such files of a folder and the folders in it, in the order of
     their names; hidden ones and other kinds are passed over. An image without a label is no answer.
 
     Raises UserError, which names the file and the line or task.
     """
+    return [one for one in read_all(path) if one.label]
+
+
+def read_all(path: Path) -> list[Answer]:
+    """The same with the images that were left without a label, in files that hold any: a file that holds none has not
+    been worked on."""
     if path.is_dir():
         inside = (file for file in sorted(path.rglob("*")) if file.is_file() and file.suffix.lower() in _READERS)
-        return [one for file in inside if not _hidden(file.relative_to(path)) for one in read(file)]
+        return [one for file in inside if not _hidden(file.relative_to(path)) for one in read_all(file)]
     if not path.exists():
         raise UserError(f"labels.file={path}: no such file; give a path that exists, or data/none for no file")
     if path.suffix.lower() not in _READERS:
         raise UserError(f"labels.file={path}: neither .csv nor .json; give a file or a folder that --export wrote")
-    return _READERS[path.suffix.lower()](path)
+    found = _READERS[path.suffix.lower()](path)
+    return found if any(one.label for one in found) else []
 
 
 def _hidden(path: Path) -> bool:

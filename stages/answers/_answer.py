@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,8 @@ from stages.errors import UserError
 
 @dataclass(frozen=True)
 class Answer:
-    """`image`: its path as the data set has it; `label`: never empty, without spaces around; `where`: file and line."""
+    """`image`: its path as it came back; `label`: without spaces around, empty where nobody could tell; `where`: file
+    and line."""
 
     image: str
     label: str
@@ -28,5 +31,19 @@ def text_of(path: Path) -> str:
 
 
 def tidy(text: str) -> str:
-    """Without spaces around, and with single ones inside."""
-    return " ".join(text.split())
+    """Without spaces around, and with single ones inside; letters with accents in their composed form, as most programs
+    write them."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+class Images:
+    """Images of a data set, int64 rows by the names [N] with which they came back."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._exact = {name: row for row, name in enumerate(names)}
+        self._alike = {tidy(name): row for row, name in enumerate(names)}
+
+    def find(self, name: str) -> int | None:
+        """The row of that name or, where there is none, of one that only spaces and forms of letters tell from it."""
+        row = self._exact.get(name)
+        return self._alike.get(tidy(name)) if row is None else row

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stages import tenants
-from stages.answers._answer import Answer
+from stages.answers._answer import Answer, Images, tidy
 from stages.errors import UserError
 
 # folders of images without a label bear these names; "unknown" is how images without one are counted
@@ -28,9 +28,9 @@ def give(
     one that differs from the data set.
     """
     known = list(classes or _answered(answers))
-    result, places, given = labels.copy(), {name: row for row, name in enumerate(names)}, dict[int, Answer]()
+    result, images, given = labels.copy(), Images(names), dict[int, Answer]()
     for answer in answers:
-        row = places.get(answer.image)
+        row = images.find(answer.image)
         if row is None:
             raise UserError(
                 f"{answer.where}: no training image {_shown(answer.image)}; write its path as --export gave it"
@@ -51,8 +51,8 @@ def give(
 
 
 def _known(answer: Answer, known: Sequence[str]) -> str:
-    """The class that is meant: the one so written, or the only one that differs in capitals alone."""
-    alike = [name for name in known if name.casefold() == answer.label.casefold()]
+    """The class that is meant: the one so written, or the only one that capitals and spaces alone tell from it."""
+    alike = [name for name in known if tidy(name).casefold() == answer.label.casefold()]
     if answer.label in known:
         return answer.label
     if len(alike) != 1:

@@ -13,9 +13,12 @@ from stages.errors import UserError
 # controls of config.xml: the answer, and our cluster, which comes back with it
 ANSWER, CLUSTER = "label", "cluster"
 
+# what a task of JSON-MIN has besides answers: our data and its own
+_OWN = {"image", "path", CLUSTER, "guess", "id", "annotator", "annotators", "annotation_id", "created_at", "updated_at"}
+
 
 def read(path: Path) -> list[Answer]:
-    """The labels of all annotations; skipped tasks and those without one give none.
+    """The labels of all annotations; a task that was skipped, or has none, gives one empty answer.
 
     Raises UserError, with the task's number and id.
     """
@@ -38,10 +41,10 @@ def read(path: Path) -> list[Answer]:
             raise UserError(f"{where}: not in Label Studio's format; export it again as JSON or JSON-MIN") from None
         image = (task["data"] if full else task).get("path")
         if isinstance(image, str):
-            found += [Answer(image, label, where) for label in labels if label]
+            found += [Answer(image, label, where) for label in [label for label in labels if label] or [""]]
         elif any(labels):
             raise UserError(f"{where}: no path in its data; import the tasks.json that --export wrote, and label that")
-    if not found and any(ANSWER not in task and "annotation_id" in task and "data" not in task for task in tasks):
+    if not any(one.label for one in found) and any(map(_answered_elsewhere, tasks)):
         raise UserError(f"{path}: no task has a key {ANSWER}; label with config.xml, whose answer has that name")
     return found
 
@@ -56,6 +59,12 @@ def _annotated(task: dict[str, Any], where: str) -> Iterator[str]:
                 yield from _texts(result["value"])
             elif name != CLUSTER:
                 raise UserError(f"{where}: an answer named {name}, not {ANSWER}; label with config.xml")
+
+
+def _answered_elsewhere(task: dict[str, Any]) -> bool:
+    """Whether a task of JSON-MIN has no answer of ours but something like one under another name."""
+    others = {key: value for key, value in task.items() if key not in _OWN and not isinstance(value, int | float)}
+    return "data" not in task and task.get(ANSWER) is None and any(others.values())
 
 
 def _texts(value: Any) -> list[str]:

@@ -13,9 +13,11 @@ _WANTED = ("image", "label")
 
 
 def read(path: Path) -> list[Answer]:
-    """The rows with a label. Separated by commas, semicolons (Excel in much of Europe) or tabs, with any line ends.
+    """The rows that name an image. Separated by commas, semicolons (Excel in much of Europe) or tabs, with any line
+    ends.
 
-    A head names the columns; only `image` and `label` are read. Raises UserError, with the line's number.
+    A head names the columns; only `image` and `label` are read. A row may end early, as spreadsheets leave out empty
+    last cells. Raises UserError, with the line's number.
     """
     text = text_of(path)
     separator, head = _head(text, path)
@@ -28,16 +30,33 @@ def read(path: Path) -> list[Answer]:
             where = f"{path}, line {reader.line_num}"
             if not any(cell.strip() for cell in row):
                 continue
-            if len(row) != len(head):
+            if len(row) > len(head) or (len(row) < len(head) and not _ends_early(row, head)):
                 raise UserError(f"{where}: {len(row)} columns, where the head has {len(head)}; mend or remove the line")
-            answer = Answer(row[image].strip(), tidy(row[label]), where)
-            if answer.label and not answer.image:
-                raise UserError(f"{where}: the label {answer.label!r} without an image; fill in its path")
-            if answer.label:
+            row += [""] * (len(head) - len(row))
+            answer = Answer(row[image], tidy(row[label]), where)
+            if answer.image.strip():
                 found.append(answer)
+            elif answer.label:
+                raise UserError(f"{where}: the label {answer.label!r} without an image; fill in its path")
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: not CSV: {error}; mend or remove the line") from None
     return found
+
+
+def _ends_early(row: list[str], head: list[str]) -> bool:
+    """Whether a short row lacks its last cells, rather than one before its label: it has no text where none belongs."""
+    return all(
+        name in ("image", "guess") or not cell.strip() or _is_number(cell)
+        for name, cell in zip(head, row, strict=False)
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _head(text: str, path: Path) -> tuple[str, list[str]]:

@@ -6,6 +6,7 @@ Nothing here has a say in what a stage writes for DVC.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from stages import answers
@@ -14,14 +15,20 @@ from stages.files import whole_folder
 from stages.handout import label_studio, page, sheet, table
 from stages.handout.asked import Asked, Handout, Origin, ask
 
-__all__ = ["Asked", "Handout", "Origin", "answered", "ask", "check", "write"]
+__all__ = ["Asked", "Handout", "Origin", "ask", "check", "seen", "write"]
 
 _FILES = ("index.html", "labels.csv", "tasks.json", "config.xml", ".DS_Store")
 
 
-def answered(path: Path | None) -> set[str]:
-    """The images that people have labelled, by labels.file. Raises UserError for a file that can't be read."""
-    return {answer.image for answer in answers.read(path)} if path else set()
+def seen(path: Path | None, names: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Of the images of these names those that people have labelled, by labels.file, and those that they left without a
+    label. Raises UserError for a file that can't be read."""
+    images = answers.Images(names)
+    labelled, left = set[str](), set[str]()
+    for one in answers.read_all(path) if path else []:
+        if (row := images.find(one.image)) is not None:
+            (labelled if one.label else left).add(names[row])
+    return labelled, left - labelled
 
 
 def check(folder: Path) -> None:

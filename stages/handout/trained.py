@@ -41,16 +41,16 @@ class Trained:
         return [replace(one, guess=(classes[label], round(share, 4))) for one, label, share in found]
 
     def wanted(
-        self, packed: np.ndarray, indices: np.ndarray, ranking: np.ndarray, known: np.ndarray, count: int, seed: int
+        self, packed: np.ndarray, indices: np.ndarray, ranked: np.ndarray, known: np.ndarray, count: int, seed: int
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The `count` images of a pool that it asks about, int64 [count], the most wanted first, and their scores, if
         the acquisition has any.
 
-        packed: uint8 [M, S, S, 3], of which int64 [N] `indices` are the pool; ranking: int64 [N], an order of the pool;
-        known: int64 [l], those whose labels are there. Raises UserError for fewer than `count` others.
+        packed: uint8 [M, S, S, 3], of which int64 [N] `indices` are the pool; ranked: int64 [n], those that may be
+        asked about, in the order of a ranking; known: int64 [l], those whose labels are there. Raises UserError for a
+        count above n.
         """
         head, embedding = self._of(Images(packed, indices, self.device))
-        ranked = ranking[~np.isin(ranking, known)]
 
         def there(places: np.ndarray) -> torch.Tensor:
             return torch.from_numpy(places).to(self.device)

@@ -36,7 +36,8 @@ def _to_earlier(points: torch.Tensor) -> torch.Tensor:
     found = [points.new_full((1,), torch.nan)]
     for start in range(1, len(points), 1024):
         block = points[start : start + 1024]
-        distances = torch.cdist(block, points[: start + len(block) - 1])
+        # in float64, as it works by products, in which points far from the origin lose their distances
+        distances = torch.cdist(block.double(), points[: start + len(block) - 1].double()).to(points.dtype)
         later = torch.ones_like(distances, dtype=torch.bool).triu(start)
         found.append(distances.masked_fill(later, torch.inf).amin(1))
     return torch.cat(found)

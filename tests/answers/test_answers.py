@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.answers import read
+from stages.answers import read, read_all
 from stages.errors import UserError
 
 
@@ -14,6 +14,13 @@ def test_a_folder_gives_the_answers_of_all_its_tables_and_exports(tmp_path: Path
     (tmp_path / "2" / "index.html").write_text("a page")
     found = [(one.image, one.label) for one in read(tmp_path)]
     assert found == [("x.png", "dog"), ("10/Labels.CSV", "cat"), ("2/labels.csv", "cat")]
+
+
+def test_what_was_left_empty_counts_in_files_that_came_back_alone(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("image,label\na.png,cat\nb.png,\n")
+    (tmp_path / "2.csv").write_text("image,label\nc.png,\n")
+    assert [(one.image, one.label) for one in read_all(tmp_path)] == [("a.png", "cat"), ("b.png", "")]
+    assert [one.image for one in read(tmp_path)] == ["a.png"]
 
 
 def test_a_folder_without_answers_has_none(tmp_path: Path) -> None:

@@ -32,6 +32,15 @@ def test_where_capitals_tell_classes_apart_they_count() -> None:
     assert labels.tolist() == [1, 0, -1, -1]
 
 
+def test_names_come_back_with_other_spaces_and_other_forms_of_letters() -> None:
+    names, classes = [" a.png", "a.png", "caf\u00e9.png", "d.png"], ["K\u00fcche", "Ku\u0308che ", "two  words"]
+    pairs = [(" a.png", "two words"), ("a.png ", "two words"), ("cafe\u0301.png", "K\u00fcche"), ("d.png", "TWO WORDS")]
+    labels, _ = give(answers(*pairs), names, UNKNOWN, classes)
+    assert labels.tolist() == [2, 2, 0, 2]
+    labels, _ = give(answers(("d.png", "K\u00fcche")), names, UNKNOWN, ["Ku\u0308che "])
+    assert labels.tolist() == [-1, -1, -1, 0]
+
+
 def test_nothing_answered() -> None:
     labels, classes = give([], NAMES, UNKNOWN, [])
     assert labels.tolist() == [-1] * 4

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stages.answers import read
+from stages.answers import read, read_all
 from stages.errors import UserError
 
 
@@ -62,6 +62,19 @@ def test_the_minimal_export(tmp_path: Path) -> None:
         ("1.png", "cat", "task 1 (id 101)"),
         ("3.png", "dog", "task 3 (id 103)"),
     ]
+
+
+def test_what_was_skipped_was_seen(tmp_path: Path) -> None:
+    tasks = [
+        task(1, choice("cat")),
+        task(2, choice("dog"), cancelled=True),
+        task(3),
+        task(4, choice("cluster 3", "cluster")),
+    ]
+    (tmp_path / "x.json").write_text(json.dumps(tasks))
+    assert [one.image for one in read_all(tmp_path / "x.json") if not one.label] == ["2.png", "3.png", "4.png"]
+    # nothing but skipped tasks is no reason to refuse
+    assert found(tmp_path / "y.json", [minimal(1, cluster="3"), minimal(2, rank=7, margin=0.5)]) == []
 
 
 @pytest.mark.parametrize("several", [{"choices": ["cat", "dog"]}, ["cat", "dog"]])

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.answers import read
+from stages.answers import read, read_all
 from stages.errors import UserError
 
 HEAD = "image,rank,cluster,distance,label"
@@ -31,13 +31,20 @@ def test_as_browsers_editors_and_spreadsheets_write_it(tmp_path: Path, separator
 def test_columns_in_any_order_and_lines_without_anything(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     text = "Label, note ,Image\ncat,,1.png\n,,\n\n  big   cat ,x, 2.png \n,,3.png\n"
-    assert found(path, text) == [("1.png", "cat", f"{path}, line 2"), ("2.png", "big cat", f"{path}, line 5")]
+    assert found(path, text) == [("1.png", "cat", f"{path}, line 2"), (" 2.png ", "big cat", f"{path}, line 5")]
 
 
 def test_a_line_is_counted_where_a_cell_goes_over_two(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     text = 'image,note,label\n1.png,"two\nlines",cat\n2.png,,dog\n'
     assert found(path, text)[1] == ("2.png", "dog", f"{path}, line 4")
+
+
+def test_a_row_may_end_early_as_spreadsheets_leave_out_empty_last_cells(tmp_path: Path) -> None:
+    text = "image,rank,cluster,guess,score,label\n1.png,1,0,cat,0.9,cat\n2.png,2,,cat,0.8\n3.png,3,\n4.png\n"
+    path = tmp_path / "labels.csv"
+    assert found(path, text) == [("1.png", "cat", f"{path}, line 2")]
+    assert [one.image for one in read_all(path)] == ["1.png", "2.png", "3.png", "4.png"]
 
 
 @pytest.mark.parametrize(

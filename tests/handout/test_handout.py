@@ -50,5 +50,9 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
 
 def test_the_images_that_have_an_answer(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("image,label\n1.png,cat\n2.png,\n")
-    assert handout.answered(tmp_path / "labels.csv") == {"1.png"}
-    assert handout.answered(None) == set()
+    names = ["1.png", "2.png", "3.png"]
+    assert handout.seen(tmp_path / "labels.csv", names) == ({"1.png"}, {"2.png"})
+    assert handout.seen(tmp_path / "labels.csv", names[1:]) == (set(), {"2.png"})
+    assert handout.seen(None, names) == (set(), set())
+    (tmp_path / "again.csv").write_text("image,label\n2.png,dog\n3.png,\n")
+    assert handout.seen(tmp_path, names) == ({"1.png", "2.png"}, {"3.png"})
