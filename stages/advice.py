@@ -30,7 +30,7 @@ def sentence(model: str, found: Forecast) -> str:
         return f"{so_far}; more labels have not helped so far, so no forecast"
     if abs(found.now - found.points.last) >= 0.0005:
         so_far += f" ({_percent(found.now)} by the curve)"
-    goal = "the next point" + (f" ({_percent(found.now + 0.01)})" if found.now <= 0.99 else "")
+    goal = "the next point" + (f" ({_percent(found.start + 0.01)})" if found.start <= 0.99 else "")
     more, trusted = found.more(0.01), _trusted(found)
     if more.labels > trusted:
         level = math.isinf(more.labels)

@@ -51,6 +51,7 @@ def export(
     wanted = min(budget - len(labelled), len(ranked))
     count = min(wanted, MOST)
     places = {image: place for place, image in enumerate(names)}
+    cluster_of = dict(zip(names, clusters.tolist(), strict=True))
     trained = None if model is None else _trained(parameters, model, seed, classes)
     if trained is not None and trained.asks:
         known = np.array(sorted(places[image] for image in labelled), dtype=np.int64)
@@ -61,8 +62,9 @@ def export(
     else:
         # in place of what was left without a label, others from further down
         ranks = range(len(rows) + 1, len(names) + 1)
-        rows += [{"image": names[ranking[rank - 1]], "rank": str(rank)} for rank in ranks]
-    asked = handout.ask(rows, dict(zip(names, clusters.tolist(), strict=True)), done, count)
+        further = [{"image": names[ranking[rank - 1]], "rank": str(rank)} for rank in ranks]
+        rows = [*handout.beside(rows, cluster_of, labelled), *further]
+    asked = handout.ask(rows, cluster_of, done, count)
     pictures = pool.packed[pool.indices[[places[one.image] for one in asked]]]
     if trained is not None:
         asked = trained.guess(asked, pictures, classes)

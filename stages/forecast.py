@@ -92,12 +92,19 @@ class Forecast:
         """The accuracy with the labels told so far, as the law has it."""
         return float(1 - self.law.floor - self.law.drop)
 
+    @property
+    def start(self) -> float:
+        """What a gain is counted from: the accuracy measured last, or by the law where that is higher. A next point
+        below what has been measured would be none."""
+        return max(self.now, self.points.last)
+
     def more(self, gain: float) -> More:
-        """The labels to add for so much more accuracy (0.01: a point) than `now`."""
-        found = float(self.law.more(gain))
+        """The labels to add for so much more accuracy (0.01: a point) than `start`."""
+        above = gain + self.start - self.now
+        found = float(self.law.more(above))
         if self.samples is None:
             return More(found, None, None)
-        low, high = _interval(self.samples.more(gain))
+        low, high = _interval(self.samples.more(above))
         return More(found, float(low), float(high))
 
     def band(self, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

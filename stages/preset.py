@@ -35,9 +35,16 @@ def main() -> None:
     if arguments.only is not None:
         wanted = only(wanted, arguments.only.split(","))
     if arguments.params:
-        print(yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True), end="")
+        print(yaml.dump(wanted, Dumper=_Plain, sort_keys=False, allow_unicode=True), end="")
     else:
         print(" ".join(f"-S {override}" for override in overrides(base, wanted)))
+
+
+class _Plain(yaml.SafeDumper):
+    """Blocks that presets share are written out in each place: an edit of one is no edit of the other."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def names() -> list[str]:

@@ -44,6 +44,10 @@ def split(
         names = np.load(layout.needed(raw / "train" / "names.npy"))
         train, classes = give(answers.read(answered), names, own, classes)
         print(f"{answered}: labels of {np.count_nonzero(train != own):,} images that had none")
+        if not (facts["classes"] or named):
+            # nobody has said which there are: a misspelt one shows here alone
+            counts = ", ".join(f"{name} {(train == number).sum():,}" for number, name in enumerate(classes))
+            print(f"{answered}: classes of the answers: {counts}; list them in split.classes to have others refused")
     result = splitting.split(train, test, classes, settings)
     if not len(result.pool.indices):
         raise UserError("no image is left for the pool; lower split.validation or change split.classes")

@@ -42,7 +42,7 @@ def test_a_law_without_noise_is_found_and_inverted(a: float, b: float, c: float)
     gain = 0.2 * a * LABELS[-1] ** -b
     more = found.more(gain)
     assert more.labels == pytest.approx(needed(gain, a, b), rel=0.01)
-    assert found.law.accuracy(LABELS[-1] + more.labels) == pytest.approx(found.now + gain, abs=1e-9)
+    assert found.law.accuracy(LABELS[-1] + more.labels) == pytest.approx(found.start + gain, abs=1e-9)
 
 
 def test_the_fit_is_that_of_scipy_from_many_starts() -> None:
@@ -130,6 +130,16 @@ def test_labels_that_have_not_helped_promise_nothing(accuracy: list[float]) -> N
         assert not found.helped
         assert found.more(0.01).labels == math.inf
         assert np.isfinite(found.law.accuracy(LABELS)).all()
+
+
+def test_the_next_point_is_above_what_has_been_measured() -> None:
+    """Where the last measurement lies above its curve; below it, the curve is what the rest says."""
+    labels = np.array([20.0, 40.0, 80.0, 160.0])
+    high, low = (forecast(points(np.array([0.4, 0.5, 0.58, last]), labels)) for last in (0.72, 0.58))
+    assert high.now < high.start == 0.72
+    assert high.law.accuracy(160 + high.more(0.01).labels) == pytest.approx(0.73, abs=1e-9)
+    assert low.start == low.now > 0.58
+    assert low.law.accuracy(160 + low.more(0.01).labels) == pytest.approx(low.now + 0.01, abs=1e-9)
 
 
 def test_a_gain_below_the_floor_is_out_of_reach() -> None:

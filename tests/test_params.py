@@ -103,6 +103,7 @@ WRONG_VALUES = [
     ("models.finetune.layers", "al", "models.finetune.layers='al': must be 'all', or a whole number"),
     ("models.gradual.follows", "labels", "models.gradual.follows='labels': must be 'schedule'"),
     ("split.imbalance", {"share": 0.1, "classes": "hlf"}, "split.imbalance.classes='hlf': must be 'half', or a list"),
+    ("labels.file", None, "labels.file=null: must be a file or a folder; data/none is none"),
     ("split.imbalance", {"cat": 2}, "split.imbalance.cat=2: must be less than or equal to 1"),
     (
         "models.gradual.acquisition.name",

@@ -115,7 +115,9 @@ def test_a_list_of_classes_names_them_where_the_data_set_has_none(flat: Path, tm
 def test_answers_are_labels_from_here_on(flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     answers = table(tmp_path / "labels.csv", "owl", "ant", "owl", "", "ant", "owl", "ant")
     split.split(settings(validation=0.3), flat, layout.SPLIT, answered=answers)
-    assert "labels.csv: labels of 6 images that had none" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "labels.csv: labels of 6 images that had none" in printed
+    assert "labels.csv: classes of the answers: ant 3, owl 3; list them in split.classes" in printed
     facts, pool, validation = layout.description(), layout.part("pool"), layout.part("validation")
     assert facts["classes"] == ["ant", "owl"]
     assert facts["counts"]["validation"] == {"ant": 1, "owl": 1, "unknown": 0}

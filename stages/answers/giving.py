@@ -38,8 +38,9 @@ def give(
         label = known.index(_known(answer, known))
         if row in given and result[row] != label:
             other = given[row]
+            other_place = "another annotation of it" if other.where == answer.where else other.where
             raise UserError(
-                f"{answer.where}: {answer.image} is {answer.label!r}, but {other.label!r} in {other.where}; keep one"
+                f"{answer.where}: {answer.image} is {answer.label!r}, but {other.label!r} in {other_place}; keep one"
             )
         if labels[row] not in (-1, label):
             true = known[labels[row]]

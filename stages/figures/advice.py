@@ -48,7 +48,7 @@ def advice(forecasts: Mapping[str, Forecast], models: Sequence[str], path: Path)
                 axis.fill_between(grid, *band, color=look.colour, alpha=0.13, linewidth=0)
             more = found.more(0.01)
             if so_far + more.labels <= ahead:
-                place = so_far + more.labels, found.now + 0.01
+                place = so_far + more.labels, found.start + 0.01
                 if more.low is not None and more.high is not None:
                     ends = so_far + more.low, min(so_far + more.high, ahead)
                     axis.plot(ends, [place[1]] * 2, color=look.colour, linewidth=2.4, alpha=0.55, zorder=3)

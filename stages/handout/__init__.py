@@ -13,9 +13,9 @@ from stages import answers
 from stages.errors import UserError
 from stages.files import whole_folder
 from stages.handout import label_studio, page, sheet, table
-from stages.handout.asked import Asked, Handout, Origin, ask
+from stages.handout.asked import Asked, Handout, Origin, ask, beside
 
-__all__ = ["Asked", "Handout", "Origin", "ask", "check", "seen", "write"]
+__all__ = ["Asked", "Handout", "Origin", "ask", "beside", "check", "seen", "write"]
 
 _FILES = ("index.html", "labels.csv", "tasks.json", "config.xml", ".DS_Store")
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stages.linear_probe import probe_accuracy
 from stages.neighbours import knn_accuracy, nearest
+from stages.selection._quality import told_enough
 
 SHARE = 0.01  # of the pool, the nearest of which lie within the radius of the median image
 SAMPLE = 1000  # images that the radius is measured at
@@ -43,7 +44,8 @@ def worth(
     features: float32 [n, d]; chosen: int64 [budget] of its images; asked: features of other images, [m, d]; labels:
     int64 [n] and [m], -1 unknown, left out; distances: Euclidean, of each image of the pool to the nearest chosen.
     coverage: share of the pool within `radius` of a chosen image. one_nn, linear_probe: accuracy on the images asked by
-    the nearest chosen image (cosine) and by a linear classifier, from the labels of the chosen alone.
+    the nearest chosen image (cosine) and by a linear classifier, from the labels of the chosen alone; None where too
+    few of them have one.
     """
     figures: dict[str, Any] = {
         "coverage": (distances <= radius).double().mean().item(),
@@ -51,9 +53,9 @@ def worth(
         "linear_probe": None,
     }
     told = labels[chosen]
-    for side, name in ((told, "chosen"), (asked_labels, "validation")):
-        if not (side >= 0).any():
-            return figures, [f"one_nn, linear_probe: no {name} image has a label"]
+    missing = told_enough(told) or (None if (asked_labels >= 0).any() else "no validation image has a label")
+    if missing:
+        return figures, [f"one_nn, linear_probe: {missing}"]
     arrays = (asked, asked_labels, features[chosen], told)
     queries, truth, database, known = (torch.from_numpy(part).to(device) for part in arrays)
     figures["one_nn"] = knn_accuracy(queries, truth, database, known, 1, metric="cosine")

@@ -48,6 +48,13 @@ class Labels(BaseModel, extra="forbid", frozen=True):
             raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
         return budget
 
+    @field_validator("file", mode="before")
+    @classmethod
+    def _there(cls, file: Any) -> Any:
+        if file is None:
+            raise ValueError(f"must be a file or a folder; {_NO_FILE} is none")
+        return file
+
     def by_class(self) -> bool:
         """Whether it is a number of labels for each class."""
         return isinstance(self.budget, str) and self.budget.endswith("/class")
@@ -108,7 +115,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         if len(labelled) < count and not (isinstance(self.budget, str) and count == pool):
             raise UserError(
                 f"labels.budget={self.budget}: {count} labels, but with the answers of {self.file} the pool has "
-                f"{len(labelled)}, besides what split.validation holds out; label more (python -m stages.select "
+                f"{len(labelled)} (split.validation may hold out others); label more (python -m stages.select "
                 f"{self.strategy} --export FOLDER), or set labels.budget={len(labelled)}"
             )
         return labelled[:count]

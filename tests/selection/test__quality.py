@@ -58,6 +58,12 @@ def test_unknown_labels_are_left_out_and_counted() -> None:
     assert notes == ["nmi, ari: 2 images of the pool without a label are left out"]
 
 
+def test_of_too_few_labels_no_class_balance_is_told() -> None:
+    figures, notes = measured(chosen(0, 1, 3), np.array([0, -1, 1, -1]), ["a", "b"])
+    assert figures["balance"] is figures["smallest_share"] is None and figures["class_counts"] == {"a": 1, "b": 0}
+    assert notes[0] == "balance, smallest_share: only 1 of 3 images chosen have a label"
+
+
 def test_without_labels_figures_are_null_and_said_to_be() -> None:
     figures, notes = measured(chosen(0, 2), np.full(4, -1), ["a", "b"])
     assert [figures[key] for key in ("balance", "smallest_share", "nmi", "ari")] == [None] * 4

@@ -70,6 +70,13 @@ def test_without_labels_accuracies_are_null_and_said_to_be(labels: np.ndarray, a
     assert notes == [f"one_nn, linear_probe: {note}"]
 
 
+def test_of_too_few_labels_no_accuracy_is_told() -> None:
+    labels = np.where(np.arange(4) == 1, LABELS, -1)
+    found, notes = measured(LINE, labels, np.array([0, 1, 2]), ASKED, ASKED_LABELS, radius=2, device=CPU)
+    assert found["one_nn"] is found["linear_probe"] is None
+    assert notes == ["one_nn, linear_probe: only 1 of 3 images chosen have a label"]
+
+
 def test_no_validation_part_at_all() -> None:
     empty = (np.zeros((0, 2), np.float32), np.zeros(0, np.int64))
     found, notes = measured(LINE, LABELS, np.array([0, 2]), *empty, radius=2, device=CPU)

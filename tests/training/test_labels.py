@@ -70,7 +70,7 @@ def test_with_answers_a_budget_buys_the_first_of_the_ranking_that_have_one(value
 @pytest.mark.parametrize(("value", "wanted"), [(4, 4), (6, 6), ("67%", 4)])
 def test_fewer_answers_than_the_budget_are_refused(value: object, wanted: int) -> None:
     said = (
-        rf"labels.budget={value}: {wanted} labels, but with the answers of answers\.csv the pool has 3, .*; label more"
+        rf"labels.budget={value}: {wanted} labels, but with the answers of answers\.csv the pool has 3 .*; label more"
     )
     with pytest.raises(UserError, match=said + r" \(.*select random --export FOLDER\), or set labels.budget=3$"):
         budget(value, "answers.csv").bought(RANKING, ANSWERED, 2)
