@@ -78,7 +78,6 @@ WRONG_VALUES = [
     ("models.gradual.temperature", "0.1", "models.gradual.temperature='0.1': must be a number"),
     ("models.gradual.projection", ["a"], "models.gradual.projection.0='a': must be a whole number"),
     ("data.source", 3, "data.source=3: must be a text"),
-    ("labels.file", None, "labels.file=null: must be a text"),
     ("labels.file", "", "labels.file='': must have at least 1 character"),
     ("models.gradual.init", ["scratch"], "models.gradual.init=['scratch']: did you mean scratch? "),
     # out of range
