@@ -100,7 +100,8 @@ def main() -> None:
     print(f"{name}: {budget} of {n} images, balance {', '.join(_shown(one['balance']) for one in figures)}")
     if selections[0].clusters is not None:
         for figure in dict.fromkeys([*selections[0].figures, *AGREEMENT]):
-            print(f"  {figure} {', '.join(_shown(one[figure]) for one in figures)}")
+            if any(one[figure] is not None for one in figures):
+                print(f"  {figure} {', '.join(_shown(one[figure]) for one in figures)}")
 
 
 def choose(
