@@ -7,7 +7,7 @@ budget of its own. The epochs of a schedule are none: along these, accuracy rise
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     import pandas
 
 
-def by_round(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> dict[str, Points]:
-    """(model, seed) -> history, as points of validation accuracy after each round, for the models with a column `round`
-    and a measurement: of each round with labels its last epoch counts, over seeds. Labels are a mean over seeds."""
-    found: dict[str, list[pandas.DataFrame]] = {}
-    for (model, _), history in histories.items():
-        if "round" in history and "validation_accuracy" in history:
-            last = history.groupby("round").tail(1).dropna(subset=["validation_accuracy"])
-            found.setdefault(model, []).append(last[last["labels_revealed"] > 0])
+def ends_of_rounds(curves: pandas.DataFrame) -> pandas.DataFrame:
+    """Of each round its last epoch alone; what is in no round stays. curves: as comparison.curves gives them."""
+    last = curves.groupby(["model", "seed", "round"])["epoch"].transform("max")
+    return curves[curves["round"].isna() | (curves["epoch"] == last)]
+
+
+def by_round(curves: pandas.DataFrame) -> dict[str, Points]:
+    """Points of validation accuracy after each round that has labels, over seeds, for the models in rounds. Labels are
+    a mean over seeds. curves: as comparison.curves gives them."""
+    ends = ends_of_rounds(curves[curves["labels"] > 0]).dropna(subset=["round"])
     points = {}
-    for model, seeds in found.items():
-        rounds = sorted({number for one in seeds for number in one["round"]})
-        each = [[one.loc[one["round"] == number] for one in seeds] for number in rounds]
-        points[model] = _points(
-            (float(np.mean([part["labels_revealed"].iloc[0] for part in parts if len(part)])), *_over(parts))
-            for parts in each
-        )
-    return {model: one for model, one in points.items() if len(one.labels)}
+    for model, rows in ends.groupby("model", sort=False):
+        rounds = rows.groupby("round")
+        over = rounds["accuracy"].agg(["mean", "std", "count"]).assign(labels=rounds["labels"].mean())
+        points[str(model)] = _points(over[["labels", "mean", "std", "count"]].itertuples(index=False))
+    return points
 
 
 def by_revision(metrics: Iterable[Mapping[str, Mapping[str, float]]], figure: str) -> dict[str, Points]:
@@ -49,13 +48,7 @@ def by_revision(metrics: Iterable[Mapping[str, Mapping[str, float]]], figure: st
     return {model: _points(rows) for model, rows in found.items()}
 
 
-def _over(parts: Sequence[pandas.DataFrame]) -> tuple[float, float, int]:
-    """Mean and standard deviation of the validation accuracy over seeds, each a table of one row or none; how many."""
-    values = np.array([part["validation_accuracy"].iloc[0] for part in parts if len(part)], dtype=float)
-    return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan, len(values)
-
-
-def _points(rows: Iterable[tuple[float, float, float, int]]) -> Points:
+def _points(rows: Iterable[tuple[float, ...]]) -> Points:
     """From (labels, accuracy, spread, seeds), in any order."""
     table = np.array(sorted(rows), dtype=float).reshape(-1, 4)
     return Points(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(np.int64))

@@ -57,7 +57,8 @@ def advise(models: Sequence[str], seeds: Sequence[int], wanted: Sequence[str], c
         if name not in models:
             raise UserError(f"--advice {name}: no model of params.yaml; {tenants.choices(name, models)}")
     histories = {(name, seed): results.history(name, seed) for name in wanted or models for seed in seeds}
-    _advise("Validation accuracy after each round.", budgets.by_round(histories), wanted, csv)
+    points = budgets.by_round(comparison.curves(histories))
+    _advise("Validation accuracy after each round.", points, wanted, csv)
 
 
 def advise_across(wanted: Sequence[str], names: Sequence[str], metric: str, csv: Path | None) -> None:

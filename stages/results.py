@@ -33,6 +33,7 @@ def gather(names: Names) -> comparison.Results:
     qualities = of_seeds(layout.SELECTION, "quality.json", names.strategies, names.seeds)
     extractors = {name: extractor(name) for name in names.extractors}
     histories = {(name, seed): history(name, seed) for name in names.models for seed in names.seeds}
+    curves = comparison.curves(histories)
     description = layout.description()
     notes = [note for one in (evaluations, qualities, extractors) for note in _notes(one)]
     return comparison.Results(
@@ -41,7 +42,7 @@ def gather(names: Names) -> comparison.Results:
         classes=list(description["classes"]),
         scores={name: [seed["scores"] for seed in one["seeds"]] for name, one in evaluations.items()},
         per_class={name: [seed["per_class"] for seed in one["seeds"]] for name, one in evaluations.items()},
-        curves=comparison.curves(histories),
+        curves=curves,
         confusions={name: _confusion(name) for name in names.models},
         embeddings={name: _embedding(name) for name in names.models},
         strategies=figures(qualities),
@@ -52,7 +53,7 @@ def gather(names: Names) -> comparison.Results:
             if (path := layout.SELECTION / name / "curve.json").exists()
         },
         counts=description["counts"],
-        forecasts=advice.forecasts(budgets.by_round(histories)),
+        forecasts=advice.forecasts(budgets.by_round(curves)),
         notes=notes,
     )
 

@@ -9,12 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import budgets
+from stages import budgets, comparison
+from stages.forecast import Points
 
 
 def history(labels: list[int], accuracy: list[Any], rounds: list[int] | None = None) -> pd.DataFrame:
     columns: dict[str, Any] = {"labels_revealed": labels, "validation_accuracy": accuracy}
     return pd.DataFrame({"epoch": range(1, len(labels) + 1)} | ({"round": rounds} if rounds else {}) | columns)
+
+
+def by_round(histories: dict[tuple[str, int], pd.DataFrame]) -> dict[str, Points]:
+    return budgets.by_round(comparison.curves(histories))
 
 
 def test_the_last_epoch_of_each_round_counts_over_seeds() -> None:
@@ -24,7 +29,7 @@ def test_the_last_epoch_of_each_round_counts_over_seeds() -> None:
         ("active", 0): history(labels, [0.9, 0.2, 0.9, 0.4, 0.1, 0.5], rounds),
         ("active", 1): history(labels, [0.9, 0.4, 0.9, 0.4, 0.1, 0.7], rounds),
     }
-    found = budgets.by_round(histories)["active"]
+    found = by_round(histories)["active"]
     assert found.labels.tolist() == [10, 20, 30]
     assert found.accuracy == pytest.approx([0.3, 0.4, 0.6])
     assert found.spread == pytest.approx([math.sqrt(0.02), 0, math.sqrt(0.02)])
@@ -32,18 +37,18 @@ def test_the_last_epoch_of_each_round_counts_over_seeds() -> None:
 
 
 def test_the_epochs_of_a_schedule_are_no_curve() -> None:
-    assert budgets.by_round({("gradual", 0): history([10, 20, 30], [0.1, 0.2, 0.3])}) == {}
+    assert by_round({("gradual", 0): history([10, 20, 30], [0.1, 0.2, 0.3])}) == {}
 
 
-def test_a_round_that_was_not_measured_at_its_end_is_no_point() -> None:
-    found = budgets.by_round({("m", 0): history([10, 10, 20, 20], [0.1, 0.2, 0.3, None], [0, 0, 1, 1])})["m"]
+def test_a_round_that_was_not_measured_is_no_point() -> None:
+    found = by_round({("m", 0): history([10, 10, 20, 20], [0.1, 0.2, None, None], [0, 0, 1, 1])})["m"]
     assert found.labels.tolist() == [10]
     assert np.isnan(found.spread).all()
-    assert budgets.by_round({("m", 0): history([10, 20], [None, None], [0, 1])}) == {}
+    assert by_round({("m", 0): history([10, 20], [None, None], [0, 1])}) == {}
 
 
 def test_a_round_without_a_label_has_no_place_on_the_curve() -> None:
-    found = budgets.by_round({("m", 0): history([0, 10, 20], [0.1, 0.2, 0.3], [0, 1, 2])})["m"]
+    found = by_round({("m", 0): history([0, 10, 20], [0.1, 0.2, 0.3], [0, 1, 2])})["m"]
     assert found.labels.tolist() == [10, 20]
 
 
