@@ -31,7 +31,7 @@ def sentence(model: str, found: Forecast) -> str:
     if abs(found.now - found.points.last) >= 0.0005:
         so_far += f" ({_percent(found.now)} by the curve)"
     goal = "the next point" + (f" ({_percent(found.start + 0.01)})" if found.start <= 0.99 else "")
-    more, trusted = found.more(0.01), _trusted(found)
+    more, trusted = found.more(0.01), found.trusted
     if more.labels > trusted:
         level = math.isinf(more.labels)
         said = f"the curve levels off at {_percent(float(1 - found.law.floor))}: {goal} may be out of reach"
@@ -70,7 +70,7 @@ def rows(found: Mapping[str, Forecast]) -> list[dict[str, Any]]:
     lines = []
     for model, one in found.items():
         line: dict[str, Any] = {"model": model, "labels": one.law.labels, "accuracy": one.points.last}
-        line |= {"curve": one.now, "points": len(one.points.labels), "trusted": _trusted(one)}
+        line |= {"curve": one.now, "points": len(one.points.labels), "trusted": one.trusted}
         line |= {"power": float(one.law.power), "floor": float(one.law.floor)} if one.helped else {}
         for gain in GAINS if one.helped else ():
             more = one.more(gain / 100)
@@ -81,20 +81,16 @@ def rows(found: Mapping[str, Forecast]) -> list[dict[str, Any]]:
 
 def _cell(found: Forecast, gain: float) -> str:
     more = found.more(gain)
-    if more.labels > _trusted(found):
-        return f"> {_rounded(_trusted(found))}"
+    if more.labels > found.trusted:
+        return f"> {_rounded(found.trusted)}"
     return _rounded(more.labels) + ("" if more.low is None else f" ({_interval(found, more.low, more.high)})")
 
 
 def _interval(found: Forecast, low: float, high: float | None) -> str:
     """Both ends, the upper one where the curve can be trusted as far as that."""
-    if high is None or high > _trusted(found):
+    if high is None or high > found.trusted:
         return f"{_rounded(low)} or more"
     return f"{_rounded(low)} to {_rounded(high)}"
-
-
-def _trusted(found: Forecast) -> float:
-    return (REACH - 1) * found.law.labels
 
 
 def _rounded(labels: float) -> str:

@@ -83,6 +83,11 @@ class Forecast:
     samples: Law | None
 
     @property
+    def trusted(self) -> float:
+        """Up to how many labels more than those told so far the law is taken to hold."""
+        return (REACH - 1) * self.law.labels
+
+    @property
     def helped(self) -> bool:
         """Whether the error fell with labels at all."""
         return bool(self.law.drop > 0)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stages.figures.style import Style, legend_right, percent, picture, plain_log, styles
+import numpy as np
+
+from stages.budgets import ends_of_rounds
+from stages.figures.style import OVER, Style, legend_right, percent, picture, plain_log, styles
 
 if TYPE_CHECKING:
     import pandas
@@ -14,30 +17,36 @@ if TYPE_CHECKING:
 
 # lines; the bands of more would hide one another
 _BANDS = 5
+# of the axis: how far models stand apart that were told as many labels, and how far all of them together
+_STEP, _STEPS = 0.012, 0.05
 
 
 def learning_curves(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
     """Validation accuracy by epoch, a line for each model: the mean over seeds, and a band of one standard deviation.
 
-    curves: columns model, seed, epoch, accuracy (a share; NaN where it was not measured). The legend is in the order
-    in which the lines end.
+    curves: columns model, seed, epoch, round (NaN without rounds), accuracy (a share; NaN where it was not measured).
+    Of a model that trains in rounds, the last round, whose epochs are counted from its beginning. A line that would
+    hide another, equal one is dashed. The legend is in the order in which the lines end.
     """
     from matplotlib.ticker import MaxNLocator
 
     looks = styles(models)
+    curves = _last_rounds(curves)
+    drawn: set[bytes] = set()
     with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
         axis = figure.add_subplot()
         for model in _by_last(curves, models):
             epochs = _over_seeds(curves[curves["model"] == model], "epoch")
-            look = looks[model]
+            look, line = looks[model], epochs[["epoch", "mean"]].to_numpy().tobytes()
             axis.plot(
                 epochs["epoch"],
                 epochs["mean"],
                 color=look.colour,
-                linestyle=look.dash,
+                linestyle=OVER if line in drawn else look.dash,
                 label=model,
                 marker="o" if len(epochs) == 1 else None,
             )
+            drawn.add(line)
             _band(axis, epochs, "epoch", look)
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -49,50 +58,69 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
 
     curves: columns model, seed, epoch, round (NaN without rounds), labels, accuracy. A model that is told more as it
     trains is a line through its epochs with a mark at the last, one that trains in rounds a line through the last
-    epochs of its rounds, each with a dot; one that is told all at once is its last epoch's mark. Error bars: one
-    standard deviation over seeds, and for a few lines a band as well. Epochs without any label have no place on a log
-    axis and are left out.
+    epochs of its rounds, each with a dot; one that is told all at once is its last epoch's mark. Error bars of marks
+    and dots are one standard deviation over seeds, and so are bands along epochs, of a few lines. Models are moved
+    sideways a little, so that none lies under another. Epochs without any label have no place on a log axis and are
+    left out.
     """
     looks = styles(models)
-    told = _ends_of_rounds(curves[curves["labels"] > 0])
+    told = ends_of_rounds(curves[curves["labels"] > 0])
     with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
         axis = figure.add_subplot()
-        plain_log(axis, told["labels"].to_numpy())
+        plain_log(axis, told["labels"].to_numpy(), told["labels"].max())
         tables = {model: _over_seeds(told[told["model"] == model], "epoch") for model in _by_last(told, models)}
         lines = [model for model, epochs in tables.items() if epochs["labels"].nunique() > 1]
+        aside = _aside(axis, [model for model in models if model in tables])
         for model, epochs in tables.items():
-            look, last = looks[model], epochs.iloc[-1]
+            look, rounds = looks[model], told.loc[told["model"] == model, "round"].notna().any()
+            epochs["labels"] *= aside[model]
             if model in lines:
-                dots = "." if told.loc[told["model"] == model, "round"].notna().any() else None
-                axis.plot(
-                    epochs["labels"],
-                    epochs["mean"],
-                    color=look.colour,
-                    linestyle=look.dash,
-                    linewidth=1.2,
-                    marker=dots,
-                )
-                if len(lines) <= _BANDS:
+                axis.plot(epochs["labels"], epochs["mean"], color=look.colour, linestyle=look.dash, linewidth=1.2)
+                if rounds:
+                    _marks(axis, epochs[:-1], look, markersize=3, elinewidth=0.8)
+                elif len(lines) <= _BANDS:
                     _band(axis, epochs, "labels", look)
-            axis.errorbar(
-                last["labels"],
-                last["mean"],
-                yerr=last["std"] if last["n"] > 1 else None,
-                color=look.colour,
-                marker=look.marker,
-                markersize=6,
-                capsize=3,
-                linestyle=look.dash if model in lines else "none",
+            _marks(
+                axis,
+                epochs[-1:],
+                look,
+                markersize=5.5,
+                elinewidth=1.2,
+                capsize=2.5,
                 label=model,
+                linestyle=look.dash if model in lines else "none",
             )
         axis.set_xlabel("labels told")
         _finish(axis, len(models))
 
 
-def _ends_of_rounds(curves: pandas.DataFrame) -> pandas.DataFrame:
-    """Without the epochs of a round that are not its last."""
-    last = curves.groupby(["model", "seed", "round"])["epoch"].transform("max")
-    return curves[curves["round"].isna() | (curves["epoch"] == last)]
+def _last_rounds(curves: pandas.DataFrame) -> pandas.DataFrame:
+    """Of models in rounds the last round, its epochs counted from its beginning; all of the others."""
+    last = curves.groupby(["model", "seed"])["round"].transform("max")
+    found = curves[curves["round"].isna() | (curves["round"] == last)]
+    begins = found.groupby(["model", "seed"])["epoch"].transform("min")
+    return found.assign(epoch=found["epoch"].where(found["round"].isna(), found["epoch"] - begins + 1))
+
+
+def _aside(axis: Axes, models: Sequence[str]) -> dict[str, float]:
+    """The factor of the labels by which each model moves sideways on a log axis."""
+    low, high = axis.get_xlim()
+    step = min(_STEP, _STEPS / max(len(models), 1))
+    return {model: (high / low) ** (step * (place - (len(models) - 1) / 2)) for place, model in enumerate(models)}
+
+
+def _marks(axis: Axes, epochs: pandas.DataFrame, look: Style, linestyle: Any = "none", **how: Any) -> None:
+    """Marks with the standard deviation as error bars, where there is one."""
+    spread = epochs["std"].to_numpy()
+    axis.errorbar(
+        epochs["labels"],
+        epochs["mean"],
+        yerr=np.nan_to_num(spread) if np.isfinite(spread).any() else None,
+        color=look.colour,
+        marker=look.marker,
+        linestyle=linestyle,
+        **how,
+    )
 
 
 def _over_seeds(rows: pandas.DataFrame, by: str) -> pandas.DataFrame:

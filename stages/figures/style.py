@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Okabe and Ito, 2008, without its yellow, which fades on white; black last
 MODELS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("solid", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)))
+OVER = (0, (3, 3))  # of a line on top of an equal one, which shows in the gaps
 # Paul Tol's "muted" scheme, with a dark grey as the tenth
 CLASSES = (
     "#332288",
@@ -94,20 +95,23 @@ def percent(axis: Axes, which: str) -> None:
     chosen.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}"))
 
 
-def plain_log(axis: Axes, labels: np.ndarray) -> None:
-    """A log axis for numbers of labels, with ticks at 1, 2 and 5 of each decade, written out; wide enough when all are
-    equal."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+def plain_log(axis: Axes, labels: np.ndarray, last: float, room: float = 0.1) -> None:
+    """A log axis for numbers of labels, wide enough when all are equal, with ticks at `last` and at 1, 2 and 5 of each
+    decade (where these would run into one another: at 1), written out. room: the share of the axis that a number takes.
+    """
+    from matplotlib.ticker import NullFormatter
 
     axis.set_xscale("log")
-    if len(labels):
-        axis.set_xlim(labels.min() / 1.6, labels.max() * 1.6)
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
-    decades = labels.max() / labels.min() if len(labels) else 1
-    if decades > 300:  # too many ticks to write 2 and 5 as well
-        axis.xaxis.set_major_locator(LogLocator(subs=(1.0,), numticks=20))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else ""))
     axis.xaxis.set_minor_formatter(NullFormatter())
+    if not len(labels):
+        return
+    around = max((labels.max() / labels.min()) ** 0.06, 1.2)
+    low, high = labels.min() / around, labels.max() * around
+    near = (high / low) ** room
+    ticks = [step * 10**decade for decade in range(12) for step in ((1, 2, 5) if near < 2 else (1,))]
+    ticks = [tick for tick in ticks if low <= tick <= high and not last / near < tick < last * near]
+    axis.set_xlim(low, high)
+    axis.set_xticks([*ticks, last], [f"{tick:,.0f}" for tick in (*ticks, last)])
 
 
 def legend_right(axis: Axes, entries: int, per_column: int = 24) -> None:
