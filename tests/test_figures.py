@@ -71,11 +71,17 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "curves": lambda path: figures.learning_curves(curves(), MODEL_NAMES, path),
     "curves of one seed": lambda path: figures.learning_curves(curves(seeds=1), MODEL_NAMES, path),
     "curves of one epoch": lambda path: figures.learning_curves(curves(epochs=1), MODEL_NAMES, path),
+    "curves, in rounds": lambda path: figures.learning_curves(in_rounds(), MODEL_NAMES, path),
     "curves, none": lambda path: figures.learning_curves(curves().iloc[:0], MODEL_NAMES, path),
     "labels": lambda path: figures.accuracy_by_labels(curves(), MODEL_NAMES, path),
     "labels, none told": lambda path: figures.accuracy_by_labels(curves().assign(labels=0), MODEL_NAMES, path),
     "labels, all equal": lambda path: figures.accuracy_by_labels(curves().assign(labels=7), MODEL_NAMES, path),
     "advice": lambda path: figures.advice(forecasts(), MODEL_NAMES, path),
+    "advice on seven models": lambda path: figures.advice(
+        {f"m{i}": forecasts()["gradual" if i == 3 else "supervised"] for i in range(7)},
+        [f"m{i}" for i in range(7)],
+        path,
+    ),
     "advice without a spread": lambda path: figures.advice(forecasts(np.nan), MODEL_NAMES, path),
     "advice, none to give": lambda path: figures.advice({"gradual": forecasts()["gradual"]}, MODEL_NAMES, path),
     "labels, in rounds": lambda path: figures.accuracy_by_labels(in_rounds(), MODEL_NAMES, path),
@@ -129,6 +135,36 @@ def test_of_a_round_the_last_epoch_alone_is_drawn(tmp_path: Path) -> None:
     early = (rounds["model"] == "gradual") & (rounds["epoch"] % 2 == 1)
     figures.accuracy_by_labels(rounds[~early], MODEL_NAMES, tmp_path / "last")
     assert (tmp_path / "all").read_bytes() == (tmp_path / "last").read_bytes()
+
+
+def test_of_a_model_in_rounds_the_last_is_drawn_from_its_first_epoch(tmp_path: Path) -> None:
+    rounds = in_rounds()
+    figures.learning_curves(rounds, MODEL_NAMES, tmp_path / "rounds")
+    gradual = rounds["model"] == "gradual"
+    last = rounds[~gradual | (rounds["round"] == 3)]
+    once = last.assign(epoch=last["epoch"] - 4 * (last["model"] == "gradual"), round=np.nan)
+    figures.learning_curves(once, MODEL_NAMES, tmp_path / "once")
+    assert (tmp_path / "rounds").read_bytes() == (tmp_path / "once").read_bytes()
+
+
+@pytest.mark.parametrize("draw", [figures.learning_curves, figures.accuracy_by_labels])
+def test_a_line_equal_to_another_is_seen(draw: Callable[..., None], tmp_path: Path) -> None:
+    one = in_rounds(seeds=1).query("model == 'gradual'").astype({"seed": int})
+    both = pd.concat([one.assign(model=model) for model in MODEL_NAMES])
+    draw(both, MODEL_NAMES, tmp_path / "both")
+    with Image.open(tmp_path / "both") as image:
+        pixels = np.asarray(image.convert("RGB"))[:, : image.width * 3 // 4]  # without the legend
+    for colour in MODELS[:2]:
+        assert (pixels == [int(colour[place : place + 2], 16) for place in (1, 3, 5)]).all(axis=2).sum() > 500
+
+
+def test_bars_end_where_their_measure_does(tmp_path: Path) -> None:
+    full = VALUES.assign(mean=[0.99, 0.98], std=[0.03, np.nan])
+    figures.bars(full, tmp_path / "full", label="class balance", share=False)
+    with Image.open(tmp_path / "full") as image:
+        pixels = np.asarray(image.convert("L"))
+    lowest = pixels[(pixels < 60).sum(axis=1).argmax()]  # the line of the axis, the longest in the picture
+    assert lowest[-int(0.1 * len(lowest)) :].min() == 255
 
 
 def test_only_seeds_that_differ_make_a_band(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ def bars(
 ) -> None:
     """Horizontal bars, the best above, each with its value; error bars are one standard deviation over seeds.
 
-    values: columns name, mean, std, n (rows without a mean are left out). share: the values are shares, shown as
-    percent.
+    values: columns name, mean, std, n (rows without a mean are left out), of a figure of at most 1. share: the values
+    are shares, shown as percent.
     """
     rows = values.dropna(subset=["mean"]).sort_values("mean", ascending=False, kind="stable")
     with picture(path, 6.2, 0.9 + 0.3 * max(len(rows), 2)) as figure:
@@ -39,7 +39,7 @@ def bars(
 def grouped_bars(values: pandas.DataFrame, figures: dict[str, str], path: Path, *, label: str) -> None:
     """Bars in groups: for each name, one bar for each figure.
 
-    values: columns name, figure, mean, std, n. figures: figure -> what the legend calls it.
+    values: columns name, figure, mean, std, n, of shares. figures: figure -> what the legend calls it.
     """
     wanted = values[values["figure"].isin(list(figures))].dropna(subset=["mean"])
     names = list(dict.fromkeys(wanted["name"]))
@@ -83,6 +83,7 @@ def _finish(axis: Axes, label: str, share: bool) -> None:
     axis.set_xlim(0, right * 1.22 if np.isfinite(right) and right > 0 else 1)  # room for the values
     if share:
         percent(axis, "x")
-    if right <= 1:
-        axis.set_xticks([tick for tick in axis.get_xticks() if tick < 1.0001])
+    end = min(axis.get_xlim()[1], 1)  # where the measure ends
+    axis.set_xticks([tick for tick in axis.get_xticks() if tick < end + 1e-9])
+    axis.spines["bottom"].set_bounds(0, end)
     axis.grid(axis="x")

@@ -33,6 +33,7 @@ def per_class(accuracy: pandas.DataFrame, path: Path) -> None:
             annotate=columns <= ANNOTATED,
         )
         _ticks(axis, list(accuracy.index), list(accuracy.columns))
+        axis.set_xlabel("class")
 
 
 def confusion(counts: np.ndarray, classes: Sequence[str], path: Path) -> None:
