@@ -40,6 +40,7 @@ def main() -> None:
         list(parameters.models),
         list(parameters.strategies),
         list(parameters.extractors),
+        {name: block["acquisition"]["name"] for name, block in parameters.models.raw.items()},
     )
     compare(names, umap=parameters.evaluation.umap)
 

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 DASH = "–"
 # figures whose spread over seeds goes into metrics.json, for curves across revisions; of all figures it would double it
 SPREAD = ("accuracy", "validation_accuracy_last")
+# what people read as percent, besides accuracies
+SHARES = (
+    *("best_validation", "last_validation", "forgetting", "known_kept"),
+    *("knn_euclidean", "knn_cosine", "linear_probe", "one_nn", "coverage", "smallest_share"),
+)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table for people: a figure, its title, and how its values are written."""
+    """One column of a table for people: a figure, its title, and to how many digits its values are written."""
 
     figure: str
     title: str
-    share: bool = False  # a share, written as percent
     digits: int = 2
 
 
@@ -34,7 +38,8 @@ class Results:
     per_class: model -> for each seed, class -> figures; curves: as comparison.curves gives them; confusions: counts
     [C, C]; embeddings: (float32 [n, d], labels int64 [n]) of the first seed; read_off: strategy -> the curve that the
     strategy read a parameter of its own off, as figures.read_off draws it; counts: part of the split -> class (or
-    "unknown") -> images; forecasts: of the models that were told more labels in rounds."""
+    "unknown") -> images; rounds: model -> how many rounds and by which acquisition, of those in rounds; forecasts: of
+    the models that were told more labels in rounds."""
 
     data: str
     seeds: list[int]
@@ -48,6 +53,7 @@ class Results:
     extractors: Mapping[str, Sequence[Mapping[str, Any]]]
     read_off: Mapping[str, Mapping[str, Any]]
     counts: Mapping[str, Mapping[str, int]]
+    rounds: Mapping[str, tuple[int, str]]
     forecasts: Mapping[str, Forecast]
     notes: list[str]
 
@@ -87,9 +93,14 @@ def nested(table: pandas.DataFrame) -> dict[str, dict[str, float]]:
     return found
 
 
-def is_share(figure: str) -> bool:
-    """Whether a figure is a share, which people read as percent: an accuracy, or its spread, or macro-F1."""
+def is_accuracy(figure: str) -> bool:
+    """Whether a figure is an accuracy, or its spread, or macro-F1."""
     return ("accuracy" in figure or figure.startswith("macro_f1")) and not figure.endswith("_n")
+
+
+def is_share(figure: str) -> bool:
+    """Whether people read a figure as percent."""
+    return is_accuracy(figure) or figure in SHARES
 
 
 def wide(table: pandas.DataFrame, head: str) -> pandas.DataFrame:
@@ -171,7 +182,7 @@ def value(mean: float, spread: float, column: Column) -> str:
     """A value as people read it, such as 59.18 ± 0.31; a dash for NaN, no spread for a spread of NaN."""
     if math.isnan(mean):
         return DASH
-    scale = 100 if column.share else 1
+    scale = 100 if is_share(column.figure) else 1
     if column.digits == 0:
         whole = math.isnan(spread) or spread == 0
         return f"{mean * scale:,.0f}" if whole else f"{mean * scale:,.0f} ± {spread * scale:,.0f}"

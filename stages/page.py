@@ -18,7 +18,7 @@ STYLE = """
 body { margin: 0 auto; max-width: 70rem; padding: 1rem; color: var(--ink); background: var(--paper);
        font: 16px/1.5 system-ui, sans-serif }
 h1 { font-size: 1.5rem; margin: 0.5rem 0 } h2 { font-size: 1.15rem; margin: 2.2rem 0 0.3rem }
-p { margin: 0.3rem 0; color: var(--soft); max-width: 46rem }
+p, ul { margin: 0.3rem 0; color: var(--soft); max-width: 46rem } ul { padding-left: 1.1rem }
 nav { margin: 0.8rem 0; line-height: 2 } nav a { margin-right: 1rem; color: inherit; white-space: nowrap }
 .scroll { overflow-x: auto; margin: 0.7rem 0 }
 table { border-collapse: collapse; font-size: 0.88rem; font-variant-numeric: tabular-nums }
@@ -34,17 +34,19 @@ details { margin: 0.5rem 0; border-top: 1px solid var(--line); padding-top: 0.5r
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a caption (a paragraph for each line), a table (its head first; or none), pictures (a file and what it
-    shows), and what lies folded below it."""
+    """A heading, a caption, a list of sentences, a table (its head first; or none), pictures (a file and what it shows)
+    with a legend, and what lies folded below it."""
 
     title: str
     caption: str
+    points: Sequence[str] = ()
     table: Sequence[Sequence[str]] = ()
+    legend: str = ""
     pictures: Sequence[tuple[Path, str]] = ()
     folded: Sequence[Section] = field(default=())
 
 
-def html(title: str, about: Sequence[str], sections: Sequence[Section]) -> str:
+def html(title: str, sections: Sequence[Section]) -> str:
     """The whole page. Reads the pictures, PNG files."""
     links = " ".join(f'<a href="#{number}">{escape(one.title)}</a>' for number, one in enumerate(sections))
     parts = [
@@ -53,7 +55,6 @@ def html(title: str, about: Sequence[str], sections: Sequence[Section]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
-        *(f"<p>{escape(line)}</p>" for line in about),
         f"<nav>{links}</nav>",
     ]
     for number, section in enumerate(sections):
@@ -64,8 +65,14 @@ def html(title: str, about: Sequence[str], sections: Sequence[Section]) -> str:
 
 
 def _body(section: Section) -> str:
-    caption = "".join(f"<p>{escape(line)}</p>" for line in section.caption.splitlines())
-    return caption + _table(section.table) + "".join(_picture(*one) for one in section.pictures)
+    points = "".join(f"<li>{escape(point)}</li>" for point in section.points)
+    pictures = "".join(_picture(*one) for one in section.pictures)
+    parts = [_paragraph(section.caption), f"<ul>{points}</ul>" if points else "", _table(section.table)]
+    return "".join([*parts, _paragraph(section.legend) if pictures else "", pictures])
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

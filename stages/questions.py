@@ -67,7 +67,7 @@ def advise_across(wanted: Sequence[str], names: Sequence[str], metric: str, csv:
     names = list(dict.fromkeys(names))
     metrics = {name: revisions.read(name, layout.METRICS / "metrics.json") for name in names}
     revisions.check(metrics, metric)
-    if not comparison.is_share(metric) or metric.endswith("_std"):
+    if not comparison.is_accuracy(metric) or metric.endswith("_std"):
         raise UserError(f"--metric {metric}: advice is on accuracies and macro_f1; name one of them")
     points = budgets.by_revision(metrics.values(), metric)
     for name in wanted:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages import advice, comparison
-from stages.comparison import Column, Results
+from stages.comparison import DASH, Column, Results
 from stages.page import Section, html
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 SELECTION = [
     Column("balance", "class balance", digits=3),
-    Column("smallest_share", "smallest class (%)", share=True),
-    Column("one_nn", "1-NN (%)", share=True),
-    Column("linear_probe", "linear probe (%)", share=True),
-    Column("coverage", "coverage (%)", share=True),
+    Column("smallest_share", "smallest class (%)"),
+    Column("one_nn", "1-NN (%)"),
+    Column("linear_probe", "linear probe (%)"),
+    Column("coverage", "coverage (%)"),
     Column("mean_distance", "mean distance", digits=3),
     Column("largest_distance", "largest distance", digits=3),
     Column("clusters", "clusters", digits=0),
@@ -27,10 +27,10 @@ SELECTION = [
     Column("ari", "ARI", digits=3),
 ]
 EXTRACTORS = [
-    Column("knn_euclidean", "10-NN, Euclidean (%)", share=True),
-    Column("knn_cosine", "10-NN, cosine (%)", share=True),
-    Column("linear_probe", "linear probe (%)", share=True),
-    Column("kmeans_accuracy", "k-means ACC (%)", share=True),
+    Column("knn_euclidean", "10-NN, Euclidean (%)"),
+    Column("knn_cosine", "10-NN, cosine (%)"),
+    Column("linear_probe", "linear probe (%)"),
+    Column("kmeans_accuracy", "k-means ACC (%)"),
     Column("kmeans_nmi", "k-means NMI", digits=3),
     Column("kmeans_ari", "k-means ARI", digits=3),
     Column("dimensions", "dimensions", digits=0),
@@ -41,17 +41,17 @@ LATE = [
     Column("late_classes_learnt", "learnt", digits=1),
     Column("epochs_to_50", "epochs to 50 % of last", digits=1),
     Column("epochs_to_90", "epochs to 90 % of last", digits=1),
-    Column("known_kept", "known before: last over then (%)", share=True),
+    Column("known_kept", "known before: last over then (%)"),
 ]
 CLASSES = [
-    Column("test_accuracy", "test (%)", share=True),
+    Column("test_accuracy", "test (%)"),
     Column("introduced_epoch", "first seen in epoch", digits=0),
-    Column("best_validation", "validation, best epoch (%)", share=True),
-    Column("last_validation", "validation, last epoch (%)", share=True),
-    Column("forgetting", "forgotten (points)", share=True),
+    Column("best_validation", "validation, best epoch (%)"),
+    Column("last_validation", "validation, last epoch (%)"),
+    Column("forgetting", "forgotten (points)"),
     Column("epochs_to_50", "epochs to 50 % of last", digits=1),
     Column("epochs_to_90", "epochs to 90 % of last", digits=1),
-    Column("known_kept", "known before: last over then (%)", share=True),
+    Column("known_kept", "known before: last over then (%)"),
 ]
 
 UNEQUAL = 1.5  # largest class over smallest
@@ -59,25 +59,19 @@ UNEQUAL = 1.5  # largest class over smallest
 
 def text(results: Results) -> str:
     """The tables in Markdown."""
-    models, strategies, extractors = _tables(results)
-    of, sentences = _advice(results)
-    told = ["## Budget advice", of, "\n".join(f"- {one}" for one in sentences)]
-    parts = [
-        "## Models",
-        _spread(results),
-        comparison.markdown(models),
-        *(["## Late classes", _LATE, comparison.markdown(late)] if (late := _late(results)) else []),
-        *([*told, comparison.markdown(advice.written(results.forecasts))] if sentences else []),
-        "## Selection",
-        "The images each strategy chose to label.",
-        comparison.markdown(strategies),
-        "## Features",
-        "Each extractor, on validation images; one seed.",
-        comparison.markdown(extractors),
-    ]
-    if results.notes:
-        parts += ["## Notes", "\n".join(f"- {note}" for note in results.notes)]
-    return "\n\n".join(parts) + "\n"
+    parts = []
+    for one in _sections(results, {}):
+        points = "\n".join(f"- {point}" for point in one.points)
+        table = comparison.markdown(one.table) if one.table else ""
+        parts += [f"## {one.title}", one.caption, points, table] if points or table else []
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def page(results: Results, pictures: Mapping[str, Path]) -> str:
+    """The page, with the pictures that `draw` made."""
+    sections = _sections(results, pictures)
+    shown = [one for one in sections if one.points or one.table or one.pictures or one.folded]
+    return html(f"Little label learners: {results.data}", shown)
 
 
 def part(kind: str, table: pandas.DataFrame) -> list[list[str]]:
@@ -86,56 +80,54 @@ def part(kind: str, table: pandas.DataFrame) -> list[list[str]]:
     return comparison.rows(table, columns, head)
 
 
-def page(results: Results, pictures: Mapping[str, Path]) -> str:
-    """The page, with the pictures that `draw` made."""
-    models, strategies, extractors = _tables(results)
-    spread = _spread(results)
+def _sections(results: Results, pictures: Mapping[str, Path]) -> list[Section]:
+    """All there may be to tell, and the pictures of it; what was not measured leaves sections empty."""
 
     def shown(name: str, shows: str) -> list[tuple[Path, str]]:
         return [(pictures[name], shows)] if name in pictures else []
 
-    of, sentences = _advice(results)
-    told = Section(
-        "Budget advice",
-        "\n".join([of, *sentences, _ADVICE_PICTURE] if "advice" in pictures else [of, *sentences]),
-        advice.written(results.forecasts),
-        shown("advice", "Validation accuracy by labels told, with its forecast"),
-    )
-    band = f"band and bars: one standard deviation over {_seeds(results)}" if len(results.seeds) > 1 else "one seed"
-    bars = f"{band}, without bands where there are many lines" if len(results.seeds) > 1 else band
-    sections = [
-        Section("Models", "", models, shown("accuracy", "Test accuracy of each model, as bars")),
+    seeds = _seeds(results)
+    mean, bands, bars = seeds, seeds, seeds
+    if len(results.seeds) > 1:
+        mean = f"mean over {seeds}"
+        bands, bars = (f"{marks}: one standard deviation over {seeds}" for marks in ("bands", _BARS))
+    last, dots = (_LAST_ROUND, _DOTS) if results.rounds else ("", "")
+    models, strategies, extractors = map(comparison.summary, (results.scores, results.strategies, results.extractors))
+    return [
+        Section(
+            "Models", _spread(results), table=_models(results, models), pictures=shown("accuracy", "Test accuracy")
+        ),
         Section(
             "Learning curves",
-            f"Accuracy on the validation images after each epoch; {band}.",
+            f"Accuracy on the validation images after each epoch{last}; {bands}.",
             pictures=shown("learning_curves", "Validation accuracy by epoch"),
         ),
         Section(
             "Accuracy against labels",
-            "Accuracy on the validation images against the labels told so far; the mark is the last epoch, dots are "
-            f"the last epochs of rounds; {bars}.",
+            f"Accuracy on the validation images against the labels told so far; the mark is the last epoch{dots}. "
+            f"Models are moved sideways a little, so that none hides another; {bars}.",
             pictures=shown("accuracy_by_labels", "Validation accuracy by labels told"),
         ),
-        *([told] if sentences else []),
+        Section(
+            "Budget advice",
+            f"Accuracy on the validation images after each round; {mean}. {advice.MEANING}",
+            [advice.sentence(model, one) for model, one in results.forecasts.items()],
+            advice.written(results.forecasts) if results.forecasts else [],
+            _ADVICE,
+            shown("advice", "Validation accuracy by labels told, with its forecast"),
+        ),
         Section(
             "Classes",
-            f"Accuracy on the test images of each class, last epoch, mean over {_seeds(results)}.",
+            f"Accuracy on the test images of each class, last epoch; {mean}.",
             pictures=shown("per_class", "Test accuracy by model and class"),
         ),
-        *([Section("Late classes", _LATE, late)] if (late := _late(results)) else []),
-        Section(
-            "Each model",
-            f"Test images, last epoch. Tables: mean over {_seeds(results)}. "
-            f"Maps: the embedding of seed {results.seeds[0]}.",
-            folded=[_model(results, model, pictures) for model in results.scores],
-        ),
+        _late(models),
+        _each_model(results, pictures, mean),
         Section(
             "Selection",
-            f"The images each strategy chose to label; mean over {_seeds(results)}. Balance is the normalised entropy "
-            "of the classes (1: equal shares); 1-NN and linear probe are accuracies on validation images, from the "
-            "labels of the chosen alone; coverage and distances are those of the pool to the nearest chosen image.",
-            strategies,
-            [
+            f"The images each strategy chose to label; {mean}. {_about(_SELECTION, strategies)}".strip(),
+            table=part("selection", strategies),
+            pictures=[
                 *shown("balance", "Class balance of each strategy, as bars"),
                 *(
                     one
@@ -146,52 +138,103 @@ def page(results: Results, pictures: Mapping[str, Path]) -> str:
         ),
         Section(
             "Features",
-            f"Each extractor, on validation images; one seed ({results.seeds[0]}).",
-            extractors,
-            shown("features", "10-NN and linear-probe accuracy of each extractor, as bars"),
+            f"Each extractor; one seed ({results.seeds[0]}). {_about(_FEATURES, extractors)}".strip(),
+            table=part("features", extractors),
+            pictures=shown("features", "10-NN and linear-probe accuracy of each extractor, as bars"),
         ),
+        Section("Notes", "", results.notes),  # what was not measured, and why
     ]
-    title = f"Little label learners: {results.data}"
-    # the notes say what was not measured, and why
-    return html(title, [spread, *results.notes], [one for one in sections if one.table or one.pictures or one.folded])
 
 
-def _model(results: Results, model: str, pictures: Mapping[str, Path]) -> Section:
-    seeds = results.per_class[model]
-    classes = {name: [seed[name] for seed in seeds if name in seed] for name in results.classes}
-    wanted = {f"map-{model}": "map of the embedding", f"confusion-{model}": "confusion matrix"}
-    shown = [(pictures[name], f"{model}: {shows}") for name, shows in wanted.items() if name in pictures]
-    return Section(model, "", comparison.rows(comparison.summary(classes), CLASSES, "class"), shown)
+_BARS = "error bars and, of a few lines, bands"
+_LAST_ROUND = ", of models in rounds in the last round"
+_DOTS = ", dots are the last epochs of rounds"
+_ADVICE = (
+    "The law is dashed ahead of what was measured. The interval of the labels for the next point is drawn as far as "
+    "the law is trusted, with an arrow if it goes on."
+)
+# what is said of figures, where they were measured
+_SELECTION = {
+    "balance": "Class balance is the normalised entropy of the classes (1: equal shares).",
+    "one_nn": "1-NN and linear probe are accuracies on validation images, from the labels of the chosen alone.",
+    "coverage": "Coverage and distances are those of the pool to the nearest chosen image.",
+}
+_FEATURES = {
+    "knn_cosine": "10-NN and linear probe: accuracy on the validation images.",
+    "kmeans_accuracy": "k-means: on the pool.",
+}
+_LATE = {
+    "late_classes": "how many do",
+    "late_classes_learnt": "how many of these are learnt, so that some validation image of it is right in the end",
+    "epochs_to_50": "over those learnt, the epochs from the first sight of the class to half and nine tenths of its "
+    "last validation accuracy",
+    "known_kept": "the validation accuracy on the classes known before, in the last epoch over that just before each "
+    "class came (above 100: it rose)",
+}
 
 
-def _tables(results: Results) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
-    """Models, strategies and extractors."""
-    table = comparison.summary(results.scores)
+def _about(words: Mapping[str, str], table: pandas.DataFrame, between: str = " ") -> str:
+    measured = set(table.dropna(subset=["mean"])["figure"])
+    return between.join(said for figure, said in words.items() if figure in measured)
+
+
+def _models(results: Results, table: pandas.DataFrame) -> list[list[str]]:
     subsets = [one for one in dict.fromkeys(table["figure"]) if one.startswith("accuracy/")]
-    models = [
-        Column("accuracy", "test (%)", share=True),
+    columns = [
+        Column("accuracy", "test (%)"),
         *_beside_accuracy(results),
-        *(Column(one, f"test, {one.removeprefix('accuracy/')} (%)", share=True) for one in subsets),
-        Column("validation_accuracy_last", "validation (%)", share=True),
-        Column("validation_accuracy_best", "best validation (%)", share=True),
-        Column("knn_accuracy", "k-NN (%)", share=True),
+        *(Column(one, f"test, {one.removeprefix('accuracy/')} (%)") for one in subsets),
+        Column("validation_accuracy_last", "validation (%)"),
+        Column("validation_accuracy_best", "best validation (%)"),
+        Column("knn_accuracy", "k-NN (%)"),
         Column("ari", "ARI", digits=3),
         Column("nmi", "NMI", digits=3),
         Column("labels_used", "labels", digits=0),
         Column("epochs", "epochs", digits=0),
     ]
-    return (
-        comparison.rows(table, models, "model"),
-        part("selection", comparison.summary(results.strategies)),
-        part("features", comparison.summary(results.extractors)),
-    )
+    head, *lines = comparison.rows(table, columns, "model")
+    if not results.rounds:
+        return [head, *lines]
+    told = {model: [str(count), acquisition] for model, (count, acquisition) in results.rounds.items()}
+    return [[*head, "rounds", "acquisition"], *([*line, *told.get(line[0], [DASH, DASH])] for line in lines)]
+
+
+def _late(table: pandas.DataFrame) -> Section:
+    """The models with late classes; empty if nothing was measured of these."""
+    late = table[table["figure"].isin([column.figure for column in LATE])].dropna(subset=["mean"])
+    caption = f"Of models whose classes appear after the first epoch: {_about(_LATE, late, '; ')}."
+    rows = comparison.rows(late, LATE, "model")
+    return Section("Late classes", caption, table=rows if len(rows[0]) > 2 else [])
+
+
+def _each_model(results: Results, pictures: Mapping[str, Path], mean: str) -> Section:
+    folded = [_model(results, model, pictures) for model in results.scores]
+    folded = [one for one in folded if one.table or one.pictures]
+    said = []
+    if any(one.table for one in folded):
+        said.append(f"Tables: by class, in the last epoch unless a column says otherwise; {mean}.")
+    if any(name.startswith("map-") for name in pictures):
+        said.append(f"Maps: the embedding of the test images, last epoch of seed {results.seeds[0]}.")
+    if any(name.startswith("confusion-") for name in pictures):
+        said.append("Confusion matrices: the test images, last epoch, all seeds together.")
+    return Section("Each model", " ".join(said), folded=folded)
+
+
+def _model(results: Results, model: str, pictures: Mapping[str, Path]) -> Section:
+    seeds = results.per_class[model]
+    table = comparison.summary({name: [seed[name] for seed in seeds if name in seed] for name in results.classes})
+    measured = table.dropna(subset=["mean"])
+    told = measured[(measured["figure"] != "introduced_epoch") | (measured["mean"] > 1)]
+    wanted = {f"map-{model}": "map of the embedding", f"confusion-{model}": "confusion matrix"}
+    shown = [(pictures[name], f"{model}: {shows}") for name, shows in wanted.items() if name in pictures]
+    return Section(model, "", table=comparison.rows(table, CLASSES, "class") if len(told) else [], pictures=shown)
 
 
 def _beside_accuracy(results: Results) -> list[Column]:
     """What accuracy hides where classes are unequal. In a test part of equal classes balanced accuracy is accuracy."""
     test, pool = (_unequal(results.counts[part]) for part in ("test", "pool"))
-    balanced = Column("balanced_accuracy", "balanced (%)", share=True)
-    macro_f1 = Column("macro_f1", "macro-F1 (%)", share=True)
+    balanced = Column("balanced_accuracy", "balanced (%)")
+    macro_f1 = Column("macro_f1", "macro-F1 (%)")
     return [*([balanced] if test else []), *([macro_f1] if test or pool else [])]
 
 
@@ -199,31 +242,6 @@ def _unequal(counts: Mapping[str, int]) -> bool:
     """Whether the classes that have images have clearly different numbers of them."""
     known = [count for name, count in counts.items() if name != "unknown" and count]
     return bool(known) and max(known) >= UNEQUAL * min(known)
-
-
-def _advice(results: Results) -> tuple[str, list[str]]:
-    """What the budget advice is of, and its sentence for each model that was told labels in rounds."""
-    of = f"Accuracy on the validation images after the last epoch of each round, mean over {_seeds(results)}."
-    return f"{of} {advice.MEANING}", [advice.sentence(model, one) for model, one in results.forecasts.items()]
-
-
-_ADVICE_PICTURE = (
-    "Points: mean and one standard deviation over seeds. Lines: the law, dashed ahead of what was measured; bands: its "
-    "95 % interval. Stars: the next point, with the interval of its labels."
-)
-_LATE = (
-    "Of models whose classes appear after the first epoch: how many do, and how many of these are learnt, so that some "
-    "validation image of it is right in the end; over those learnt, the epochs from the first sight of the class to "
-    "half and nine tenths of its last validation accuracy; and the validation accuracy on the classes known before, in "
-    "the last epoch over that just before each class came (above 100: it rose)."
-)
-
-
-def _late(results: Results) -> list[list[str]]:
-    """The models with late classes; nothing if there are none."""
-    table = comparison.summary(results.scores)
-    late = table[table["figure"].isin([column.figure for column in LATE])].dropna(subset=["mean"])
-    return comparison.rows(late, LATE, "model") if len(late) else []
 
 
 def _spread(results: Results) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ class Names:
     models: Sequence[str]
     strategies: Sequence[str]
     extractors: Sequence[str]
+    acquisitions: Mapping[str, str]  # of the models
 
 
 def gather(names: Names) -> comparison.Results:
@@ -53,6 +54,11 @@ def gather(names: Names) -> comparison.Results:
             if (path := layout.SELECTION / name / "curve.json").exists()
         },
         counts=description["counts"],
+        rounds={
+            name: (histories[name, names.seeds[0]]["round"].nunique(), names.acquisitions[name])
+            for name in names.models
+            if "round" in histories[name, names.seeds[0]]
+        },
         forecasts=advice.forecasts(budgets.by_round(curves)),
         notes=notes,
     )

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,14 @@ from stages.errors import UserError
 from stages.results import Names
 
 CLASSES = ["cat", "dog", "<ship & co>"]
-NAMES = Names("digits", [0, 1], ["supervised", "gradual"], ["random", "kmeans"], ["pixels"])
+NAMES = Names(
+    "digits",
+    [0, 1],
+    ["supervised", "gradual"],
+    ["random", "kmeans"],
+    ["pixels"],
+    {"supervised": "ranking", "gradual": "margin"},
+)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -131,7 +139,7 @@ def test_a_missing_result_is_named_and_nothing_is_written(missing: str) -> None:
 
 
 def test_results_of_other_seeds_are_refused() -> None:
-    names = Names("digits", [0, 1, 2], NAMES.models, NAMES.strategies, NAMES.extractors)
+    names = replace(NAMES, seeds=[0, 1, 2])
     with pytest.raises(UserError, match=r"supervised/scores.json: made with seeds \[0, 1\]"):
         compare.compare(names, umap=False)
 
@@ -147,10 +155,65 @@ def test_images_without_any_known_label_are_compared_too() -> None:
         pd.DataFrame(0, index=CLASSES, columns=CLASSES).to_csv(layout.EVALUATION / model / "confusion.csv")
     compare.compare(NAMES, umap=True)
     assert "accuracy" not in json.loads(Path("metrics/metrics.json").read_text())["gradual"]
-    # no empty axes, and each note once with all who say it
+    # no empty axes
     assert not {"accuracy", "per_class"} & {path.stem for path in Path("plots").glob("*.png")}
     assert "<h2>Classes</h2>" not in Path("plots/index.html").read_text()
-    assert f"- {', '.join(NAMES.models)}: a note\n" in Path("metrics/compare.md").read_text()
+
+
+def test_each_note_stands_once_and_last_with_all_who_say_it() -> None:
+    compare.compare(NAMES, umap=False)
+    note = f"{', '.join(NAMES.models)}: a note"
+    assert Path("metrics/compare.md").read_text().endswith(f"## Notes\n\n- {note}\n")
+    last = Path("plots/index.html").read_text().split("<section")[-1]
+    assert "<h2>Notes</h2>" in last and f"<li>{note}</li>" in last
+
+
+def edit(path: Path, **changes: Any) -> None:
+    """Sets figures wherever they stand in a JSON file."""
+
+    def walk(one: Any) -> Any:
+        if isinstance(one, dict):
+            return {key: changes.get(key, walk(value)) for key, value in one.items()}
+        return [walk(value) for value in one] if isinstance(one, list) else one
+
+    write_json(path, walk(layout.read_json(path)))
+
+
+def told() -> list[str]:
+    """compare.md and the page."""
+    compare.compare(NAMES, umap=False)
+    return [Path(path).read_text() for path in ("metrics/compare.md", "plots/index.html")]
+
+
+def test_captions_tell_of_what_was_measured_alone() -> None:
+    for text in told():
+        assert "10-NN and linear probe: accuracy on the validation images" in text
+        assert "Late classes" not in text and "Coverage" not in text
+    for name in NAMES.models:
+        edit(layout.EVALUATION / name / "scores.json", test_accuracy=None, forgetting=None)
+        Path(f"data/evaluation/{name}/confusion.csv").write_text(",cat,dog\ncat,0,0\ndog,0,0\n")
+        np.savez(layout.EVALUATION / name / "embedding.npz", embedding=np.zeros((0, 5)), labels=np.zeros(0, np.int64))
+    edit(layout.FEATURES / "pixels" / "quality.json", knn_cosine=None, knn_euclidean=None)
+    text, page = told()
+    for one in (text, page):
+        assert "on the validation images." not in one.split("Features")[-1]
+    assert "Each model" not in page  # nothing but a first epoch for each class
+
+
+def test_late_classes_of_which_nothing_was_measured_are_no_section() -> None:
+    path = layout.EVALUATION / "gradual" / "scores.json"
+    content = layout.read_json(path)
+    for seed in content["seeds"]:
+        seed["scores"] |= {"late_classes": 2, "late_classes_learnt": None, "known_kept": None}
+    write_json(path, content)
+    assert not any("Late classes" in text for text in told())
+    for seed in content["seeds"]:
+        seed["scores"]["known_kept"] = 0.5
+    write_json(path, content)
+    for text in told():
+        caption = text.split("Late classes")[-1]
+        assert "how many do; the validation accuracy on the classes known before" in caption and "learnt" not in caption
+        assert "50.00" in caption
 
 
 def train_in_rounds(model: str, accuracies: list[float]) -> None:
@@ -168,12 +231,18 @@ def test_labels_told_in_rounds_give_budget_advice() -> None:
     train_in_rounds("gradual", [0.3, 0.45, 0.55, 0.62])
     compare.compare(NAMES, umap=False)
     assert Path("plots/advice.png").exists()
+    head, _, *lines = Path("metrics/compare.md").read_text().split("| model ")[1].splitlines()
+    assert head.endswith("| rounds | acquisition |")
+    assert [line.split("|")[-3:-1] for line in lines[:2]] == [
+        ["      – ", "           – "],
+        ["      4 ", "      margin "],
+    ]
     page, text = Path("plots/index.html").read_text(), Path("metrics/compare.md").read_text()
     assert page.count("data:image/png") == 12
     sentence = re.search(
         r"gradual: 62\.\d % with 80 labels.*; about \d+ more \(95 %: .*\) for the next point \(.* %\)", text
     )
-    assert sentence and f"<p>{sentence[0]}</p>" in page
+    assert sentence and f"<li>{sentence[0]}</li>" in page
     assert "supervised" not in text.split("## Budget advice")[1].split("## Selection")[0]
     # with two numbers of labels there is a sentence, and nothing to see
     train_in_rounds("gradual", [0.3, 0.45])

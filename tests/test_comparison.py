@@ -61,9 +61,11 @@ def test_metrics_tell_the_spread_of_the_figures_that_curves_are_made_of() -> Non
     json.dumps(comparison.nested(table), allow_nan=False)
 
 
-def test_shares_are_accuracies_and_macro_f1() -> None:
+def test_accuracies_and_macro_f1_are_shares() -> None:
     shares = ["accuracy", "accuracy_std", "knn_accuracy", "accuracy/pets", "validation_accuracy_last", "macro_f1"]
-    assert all(map(comparison.is_share, shares))
+    assert all(map(comparison.is_accuracy, shares))
+    assert all(map(comparison.is_share, [*shares, "known_kept", "coverage"]))
+    assert not comparison.is_accuracy("known_kept")
     assert not any(map(comparison.is_share, ["nmi", "accuracy_n", "epochs", "labels_used"]))
 
 
@@ -106,7 +108,7 @@ def test_per_class_means_over_seeds_and_marks_what_is_missing() -> None:
 
 
 def test_rows_write_spread_only_where_there_is_one(table: pd.DataFrame) -> None:
-    columns = [Column("accuracy", "test (%)", share=True), Column("nmi", "NMI", digits=3), Column("absent", "no")]
+    columns = [Column("accuracy", "test (%)"), Column("nmi", "NMI", digits=3), Column("absent", "no")]
     assert comparison.rows(table, columns, "model") == [
         ["model", "test (%)", "NMI"],
         ["b", "40.00 ± 26.46", "0.250"],

@@ -13,6 +13,7 @@ from stages.figures.style import percent, picture, plain_log, styles
 from stages.forecast import Forecast
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -96,7 +97,9 @@ def _legend(figure: Figure, forecasts: Mapping[str, Forecast], columns: int) -> 
 
     grey = "#777777"
     spread = any(np.nan_to_num(found.points.spread).any() for found in forecasts.values())
-    entries = [Line2D([], [], color=grey, marker="o", markersize=4, linewidth=0, label="measured" + spread * " ± sd")]
+    entries: list[Artist] = [
+        Line2D([], [], color=grey, marker="o", markersize=4, linewidth=0, label="measured" + spread * " ± sd")
+    ]
     helped = [found for found in forecasts.values() if found.helped]
     if helped:
         entries.append(Line2D([], [], color=grey, linewidth=1.2, label="law"))
