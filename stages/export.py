@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from stages import handout, layout
+from stages import handout, layout, tenants
 from stages.errors import UserError
 from stages.handout import Origin
 from stages.handout.trained import Trained
@@ -19,6 +20,7 @@ from stages.training import kept
 from stages.training.device import half, pick
 
 MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
+SIDE = 384  # px, the longer side of what people see: at 2,000 photos a page of some 50 MB
 
 
 def export(
@@ -65,12 +67,13 @@ def export(
         further = [{"image": names[ranking[rank - 1]], "rank": str(rank)} for rank in ranks]
         rows = [*handout.beside(rows, cluster_of, labelled), *further]
     asked = handout.ask(rows, cluster_of, done, count)
-    pictures = pool.packed[pool.indices[[places[one.image] for one in asked]]]
+    packed = pool.packed[pool.indices[[places[one.image] for one in asked]]]
     if trained is not None:
-        asked = trained.guess(asked, pictures, classes)
+        asked = trained.guess(asked, packed, classes)
     facts = layout.read_json(layout.RAW / "description.json")
     data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
     origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
+    pictures, lacking = _pictures(facts, [one.image for one in asked], packed)
     handout.write(folder, handout.Handout(origin, asked, pictures), prefix)
     rest = f" (of {wanted:,}; export again when they are labelled)" if wanted > MOST else ""
     again = f" {len(left):,} images that were left without a label are not among them." if left else ""
@@ -78,6 +81,8 @@ def export(
         f"{folder}: {len(asked):,} images{rest}.{again} Label them in index.html, in labels.csv, or in Label Studio "
         "(tasks.json, config.xml); then set labels.file"
     )
+    if lacking:
+        print(lacking)
 
 
 def _chosen(strategy: str, seed: int, budget: int, images: int) -> tuple[list[dict[str, str]], np.ndarray, np.ndarray]:
@@ -105,6 +110,28 @@ def _seen(answers: Path | None, names: list[str], labels: np.ndarray) -> tuple[s
     if (labels < 0).any():
         labelled |= {names[place] for place in np.flatnonzero(labels >= 0)}
     return labelled, left - labelled
+
+
+def _pictures(facts: dict[str, Any], names: list[str], packed: np.ndarray) -> tuple[list[handout.Picture], str | None]:
+    """What people see: the originals, whole; where one is not at hand, what was packed of it, uint8 [n, S, S, 3], and a
+    line that says so."""
+    found: dict[str, handout.Picture] = {}
+    seen, why = "picture", f"data.name={facts['name']} has no other"
+    originals = getattr(tenants.load("datasets", facts["name"]), "originals", None)
+    if originals is not None:
+        seen, why = "crop", "no longer in data.source, not to be read, or changed since the download"
+        try:
+            for name, pixels in originals(facts["source"], dict(zip(names, packed, strict=True)), SIDE):
+                if pixels is not None:
+                    found[name] = handout.picture(pixels)
+        except UserError as error:
+            why = str(error)
+    lacking = [name for name in names if name not in found]
+    pictures = [found.get(name) or handout.picture(pixels) for name, pixels in zip(names, packed, strict=True)]
+    if not lacking:
+        return pictures, None
+    which = f"{len(lacking):,} of {len(names):,} images ({lacking[0]} ...)" if found else "each image"
+    return pictures, f"People see the {packed.shape[1]} px {seen} of {which} that the network sees: {why}"
 
 
 def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> Trained:

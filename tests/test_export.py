@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from stages import encoders, export, layout, preset, tenants
 from stages.errors import UserError
+from stages.handout import picture
 from stages.training.augmentation import plain
 from stages.training.device import Compute
 from stages.training.labels import Labels
@@ -90,12 +91,10 @@ def test_the_choice_of_a_seed_by_cluster(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.usefixtures("project")
 def test_the_pictures_are_those_of_the_paths() -> None:
-    from stages.handout.pictures import uri
-
     packed = np.load(layout.RAW / "train" / "images.npy")
     handed(seed=1)
     tasks = json.loads((FOLDER / "tasks.json").read_text())
-    assert [task["data"]["image"] for task in tasks] == [uri(packed[number]) for number in range(29, 23, -1)]
+    assert [task["data"]["image"] for task in tasks] == [picture(packed[number]).uri for number in range(29, 23, -1)]
     handed(images="http://x/")
     assert json.loads((FOLDER / "tasks.json").read_text())[0]["data"]["image"] == "http://x/2.png"
 

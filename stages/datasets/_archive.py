@@ -9,8 +9,8 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -58,6 +58,30 @@ def entries(source: Path) -> Generator[Entry, None, None]:
                 raise UserError(f"{source}: {place} is there twice; pack it again without the copy")
             seen.add(place)
         yield Entry(place, entry.kind, entry.size, entry.read)
+
+
+def named(source: Path, names: Collection[str]) -> Generator[Entry, None, None]:
+    """The files of these names, as `entries` has them, in the source's order; one that is not there is passed over.
+
+    A directory is not searched, and an archive is read once, no further than to the last of them. Raises UserError as
+    `entries` does.
+    """
+    if source.is_dir():
+        for name in names:
+            path = source / name
+            try:
+                state = path.lstat()
+            except OSError:
+                continue
+            if stat.S_ISREG(state.st_mode) and state.st_size <= LARGEST:
+                yield Entry(name, stat.S_IFREG, state.st_size, path.read_bytes)
+        return
+    left = set(names)
+    with closing(entries(source)) as found:
+        while left and (entry := next(found, None)) is not None:
+            if entry.name in left and not entry.folder:
+                left.remove(entry.name)
+                yield entry
 
 
 def _check(source: Path, place: str, entry: Entry) -> None:

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from stages.errors import UserError
 
 _CHUNK = 64  # pictures a thread takes at once
+_ALIKE = 4.0  # of 255, on average over a picture: what another version of Pillow may change
 # what a folder may hold: Pillow knows formats that would start other programs
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "JPEG2000")
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 
 Picture = tuple[np.ndarray, str, Callable[[], bytes]]  # where it goes uint8 [S, S, 3], its name, its file's bytes
 
@@ -72,12 +74,7 @@ def decode(data: bytes, size: int) -> np.ndarray:
     The camera's orientation mark is followed, transparent parts become white, 16-bit greys lose a byte.
     """
     with Image.open(io.BytesIO(data), formats=_FORMATS) as file:
-        image: Image.Image = file
-        if image.format == "JPEG" and min(image.size) >= 4 * size:
-            image.draft("RGB", (2 * size, 2 * size))  # decodes at a fraction of the size
-        if "exif" in image.info:
-            image = ImageOps.exif_transpose(image)
-        image = _rgb(image)
+        image = _upright(file, size)
         width, height = image.size
         if (width, height) != (size, size):
             side = min(width, height)
@@ -85,6 +82,52 @@ def decode(data: bytes, size: int) -> np.ndarray:
             box = (left, top, left + side, top + side)
             image = image.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
         return np.asarray(image)
+
+
+def whole(data: bytes, side: int) -> np.ndarray:
+    """One picture file as uint8 [h, w, 3], nothing cut off: scaled down until neither side is above `side`, never up;
+    its orientation and its pixels as in `decode`."""
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as file:
+        image = _upright(file, max(1, side * min(file.size) // max(file.size)))
+        image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        return np.asarray(image)
+
+
+def originals(pictures: Iterable[Picture], count: int, side: int) -> Iterator[tuple[str, np.ndarray | None]]:
+    """Name and `whole` picture of each, in order, or None for what can't be read and for another picture than the one
+    that was packed, to which its place holds it."""
+    from tqdm import tqdm
+
+    def chunk(some: list[Picture]) -> list[tuple[str, np.ndarray | None]]:
+        return [(name, _original(packed, read, side)) for packed, name, read in some]
+
+    Image.init()  # once, before the threads
+    with tqdm(total=count, desc="reading originals", unit=" images", disable=None) as bar:
+        # few at once: files of cameras are large
+        for found in _in_threads(chunk, pictures, 4):
+            bar.update(len(found))
+            yield from found
+
+
+def _original(packed: np.ndarray, read: Callable[[], bytes], side: int) -> np.ndarray | None:
+    try:
+        data = read()
+        there = decode(data, len(packed))
+        alike = np.abs(there.astype(np.int16) - packed).mean() <= _ALIKE
+        return whole(data, side) if alike else None
+    except Exception:  # Pillow's readers raise nearly anything on a broken file
+        return None
+
+
+def _upright(file: ImageFile.ImageFile, least: int) -> Image.Image:
+    """The picture as it is looked at, in RGB; a JPEG perhaps at a fraction of its size, if both sides stay at twice
+    `least` or more."""
+    image: Image.Image = file
+    if image.format == "JPEG" and min(image.size) >= 4 * least:
+        image.draft("RGB", (2 * least, 2 * least))
+    if "exif" in image.info:
+        image = ImageOps.exif_transpose(image)
+    return _rgb(image)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -111,14 +154,14 @@ def _decode_chunk(chunk: list[Picture]) -> int:
     return len(chunk)
 
 
-def _in_threads(work: Callable[[list[_T]], int], items: Iterable[_T]) -> Iterator[int]:
+def _in_threads(work: Callable[[list[_T]], _R], items: Iterable[_T], size: int = _CHUNK) -> Iterator[_R]:
     """Does the work on chunks of the items, a few at a time, and gives the results in order."""
     threads = min(8, os.cpu_count() or 1)  # more only wait for the interpreter
-    waiting: deque[Future[int]] = deque()
+    waiting: deque[Future[_R]] = deque()
     source = iter(items)
     pool = ThreadPoolExecutor(threads)
     try:
-        while chunk := list(islice(source, _CHUNK)):
+        while chunk := list(islice(source, size)):
             waiting.append(pool.submit(work, chunk))
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()

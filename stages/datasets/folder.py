@@ -5,7 +5,7 @@ _layout.py says how it is laid out, _images.py how pictures are brought to one s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -42,6 +42,27 @@ def load(settings: Settings, scratch: Path) -> Dataset:
     return Dataset(parts[0], parts[1], found.classes)
 
 
+def originals(source: str, packed: Mapping[str, np.ndarray], side: int) -> Iterator[tuple[str, np.ndarray | None]]:
+    """The images of these names as they lie in the source, whole: uint8 [h, w, 3], neither side above `side` px.
+
+    packed: what `load` made of each, uint8 [S, S, 3]. None in place of an image that is no longer there, can't be read,
+    or is another picture now. Raises UserError for an address, and for a source that is not there or is damaged.
+    """
+    if _fetch.is_url(source):
+        raise UserError(f"data.source={source}: it was read once, and is not kept on this machine")
+    try:
+        place = _fetch.local(source)
+        left = dict.fromkeys(packed)
+        with closing(_archive.named(place, packed)) as entries:
+            pictures = ((packed[entry.name], entry.name, _reader(place, entry)) for entry in entries)
+            for name, picture in _images.originals(pictures, len(packed), side):
+                del left[name]
+                yield name, picture
+        yield from left.items()
+    except OSError as error:
+        raise UserError(f"data.source={source}: {error.strerror}") from error
+
+
 Rows = list[tuple[str, int]]
 
 
@@ -75,10 +96,12 @@ def _pictures(source: Path, places: dict[str, tuple[np.ndarray, int]]) -> Iterat
         for entry in entries:
             if not entry.folder and entry.name in places:
                 images, row = places[entry.name]
-                # an archive gives its files one after another, a directory's are read in the threads
-                read = entry.read if source.is_dir() else _constant(entry.read())
-                yield images[row], f"{source}: {entry.name}", read
+                yield images[row], f"{source}: {entry.name}", _reader(source, entry)
 
 
-def _constant(data: bytes) -> Callable[[], bytes]:
+def _reader(source: Path, entry: _archive.Entry) -> Callable[[], bytes]:
+    """An archive gives its files one after another, a directory's are read in the threads."""
+    if source.is_dir():
+        return entry.read
+    data = entry.read()
     return lambda: data

@@ -1,6 +1,7 @@
 """What is handed to people: the images that a strategy chose, to look at and to label, in whatever tool they use.
 
-One idea a file: `asked` says which images, in which groups; `sheet`, `page`, `table` and `label_studio` write them.
+One idea a file: `asked` says which images, in which groups, `pictures` how they are shown; `sheet`, `page`, `table` and
+`label_studio` write them.
 Nothing here has a say in what a stage writes for DVC.
 """
 
@@ -14,8 +15,9 @@ from stages.errors import UserError
 from stages.files import whole_folder
 from stages.handout import label_studio, page, sheet, table
 from stages.handout.asked import Asked, Handout, Origin, ask, beside
+from stages.handout.pictures import Picture, picture
 
-__all__ = ["Asked", "Handout", "Origin", "ask", "beside", "check", "seen", "write"]
+__all__ = ["Asked", "Handout", "Origin", "Picture", "ask", "beside", "check", "picture", "seen", "write"]
 
 _FILES = ("index.html", "labels.csv", "tasks.json", "config.xml", ".DS_Store")
 

@@ -6,11 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
-import numpy as np
-
-from stages.handout.pictures import uri
+from stages.handout.pictures import Picture
 
 _KNOWN = ("seed", "rank", "image", "cluster")
 
@@ -48,16 +45,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Handout:
-    """`asked` in the order in which they are shown, and their pictures, uint8 [n, S, S, 3]."""
+    """`asked` in the order in which they are shown, and the picture of each."""
 
     origin: Origin
     asked: Sequence[Asked]
-    pictures: np.ndarray
-
-    @cached_property
-    def uris(self) -> list[str]:
-        """The pictures as data URIs."""
-        return [uri(pixels) for pixels in self.pictures]
+    pictures: Sequence[Picture]
 
     def groups(self) -> list[tuple[int | None, list[int]]]:
         """Each cluster with the places of its images."""

@@ -18,7 +18,7 @@ from stages.handout.asked import Asked, Handout, number
 def write(folder: Path, handout: Handout, prefix: str | None) -> None:
     """Writes both files. An image is a data URI or, with a prefix, that and its path, quoted as in a URL."""
     tasks = [
-        _task(handout, one, handout.uris[place] if prefix is None else prefix + quote(one.image))
+        _task(handout, one, handout.pictures[place].uri if prefix is None else prefix + quote(one.image))
         for place, one in enumerate(handout.asked)
     ]
     # a line for each task, as the file of a long list is looked into

@@ -8,8 +8,10 @@ from html import escape
 
 from stages.handout import table
 from stages.handout.asked import Asked, Handout, number
-from stages.handout.pictures import small
+from stages.handout.pictures import Picture
 from stages.page import STYLE
+
+_LEAST, _MOST = 128, 256  # px, the longer side of a picture
 
 _STYLE = """
 body { max-width: 110rem }
@@ -21,8 +23,12 @@ body { max-width: 110rem }
 fieldset { margin: 0; padding: 0.2rem 0.5rem 0.5rem; border: 1px solid var(--line); border-radius: 6px; min-width: 0 }
 legend { padding: 0 0.3rem; font-size: 0.8rem; color: var(--soft) }
 .cards { display: flex; flex-wrap: wrap; gap: 0.7rem }
-.card { font-size: 0.8rem; line-height: 1.35 }
-.card img { background: #ffffff; max-width: none }
+.card { width: var(--wide); max-width: 100%; font-size: 0.8rem; line-height: 1.35 }
+.card .shot { height: var(--high); justify-content: center; align-items: center; margin-bottom: 0.15rem;
+              background: var(--stripe) }
+/* level with those in the frames beside them */
+.flow:has(fieldset) > .card { margin-top: 1.4rem }
+.card img { background: #ffffff }
 .crisp { image-rendering: pixelated }
 .card div { display: flex; justify-content: space-between; gap: 0.4rem }
 .card span { color: var(--soft); text-align: right }
@@ -108,6 +114,8 @@ def html(handout: Handout) -> str:
     origin = handout.origin
     title = f"{len(handout.asked):,} images of {origin.data} to label"
     groups = "".join(_group(handout, cluster, places) for cluster, places in handout.groups())
+    sizes = [_size(one) for one in handout.pictures]
+    wide, high = max([_LEAST, *(width for width, _ in sizes)]), max(height for _, height in sizes)
     options = "".join(f'<option value="{escape(name)}">' for name in origin.classes)
     parts = [
         "<!doctype html>",
@@ -119,7 +127,7 @@ def html(handout: Handout) -> str:
         *(f"<p>{escape(line)}</p>" for line in _about(handout)),
         '<div class="bar"><button type="button" id="fetch">Download labels.csv</button><b id="count"></b></div>',
         f'<datalist id="classes">{options}</datalist>',
-        f'<div class="flow">{groups}</div>',
+        f'<div class="flow" style="--wide: {wide}px; --high: {high}px">{groups}</div>',
         f'<script type="application/json" id="table">{_table(handout)}</script>',
         f"<script>{_SCRIPT}</script>",
     ]
@@ -128,28 +136,36 @@ def html(handout: Handout) -> str:
 
 def _about(handout: Handout) -> list[str]:
     origin = handout.origin
-    clusters = any(one.cluster is not None for one in handout.asked)
+    clusters = any(_framed(cluster, places) for cluster, places in handout.groups())
     near = "nearest to the centre" if any("distance" in one.reasons for one in handout.asked) else "best rank"
-    order = f"by cluster, the {near} first" if clusters else "the best rank first"
+    order = f"a cluster's images in a frame, the {near} first" if clusters else "the best rank first"
     classes = f" The classes: {', '.join(origin.classes)}." if origin.classes else ""
     guess = f" A button takes over the guess of {origin.model}." if origin.model else ""
     return [
+        f"Write the class of each image below it; Enter goes on to the next.{classes}{guess} "
+        "Leave empty what nobody can tell. Then download labels.csv.",
         f"Chosen by {origin.chooser}; {order}. Bold: the rank.",
-        "Write the class of each image below it; Enter goes on to the next. Leave empty what nobody can tell."
-        f"{classes}{guess} Then download labels.csv.",
     ]
 
 
+def _framed(cluster: int | None, places: list[int]) -> bool:
+    return cluster is not None and len(places) > 1
+
+
 def _group(handout: Handout, cluster: int | None, places: list[int]) -> str:
-    cards = "".join(_card(handout.asked[place], len(handout.pictures[0]), handout.uris[place]) for place in places)
-    name = "in no cluster" if cluster is None else f"cluster {cluster}"
-    bare = cluster is None and len(places) == len(handout.asked)
-    return cards if bare else f'<fieldset><legend>{name}</legend><div class="cards">{cards}</div></fieldset>'
+    cards = "".join(_card(handout.asked[place], handout.pictures[place]) for place in places)
+    if not _framed(cluster, places):
+        return cards
+    return f'<fieldset><legend>cluster {cluster}</legend><div class="cards">{cards}</div></fieldset>'
 
 
-def _card(one: Asked, size: int, uri: str) -> str:
-    side = max(1, round(128 / size)) * size if small(size) else min(max(size, 128), 224)
-    path, look = escape(one.image), "crisp" if small(size) else "smooth"
+def _size(picture: Picture) -> tuple[int, int]:
+    return picture.fitted(_LEAST, _MOST)
+
+
+def _card(one: Asked, picture: Picture) -> str:
+    (width, height), look = _size(picture), "crisp" if picture.small else "smooth"
+    path, shape = escape(one.image), f'width="{width}" height="{height}"'
     reasons = "".join(
         f"<div>{escape(name)}<span>{escape(_short(value))}</span></div>" for name, value in one.reasons.items()
     )
@@ -158,8 +174,8 @@ def _card(one: Asked, size: int, uri: str) -> str:
         name, share = escape(one.guess[0]), f"{100 * one.guess[1]:.0f} %"
         guess = f'<button type="button" data-guess="{name}">{name} {share}</button>'
     return (
-        f'<div class="card" style="width: {side}px">'
-        f'<img alt="{path}" width="{side}" height="{side}" class="{look}" src="{uri}">'
+        '<div class="card"><div class="shot">'
+        f'<img alt="{path}" {shape} class="{look}" decoding="async" src="{picture.uri}"></div>'
         f'<div><b>{one.rank}</b><code title="{path}"><bdi>{path}</bdi></code></div>{reasons}{guess}'
         f'<input list="classes" autocomplete="off" spellcheck="false" aria-label="class of {path}"></div>'
     )

@@ -1,33 +1,73 @@
-"""Pictures as they are shown: crisp where they are small, embedded in a page."""
+"""Pictures as they are shown: whole, crisp where they are small, embedded in a page."""
 
 from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-_SMALL = 64  # px; below it every pixel counts
+_SMALL = 64  # px; up to it every pixel counts
+_QUALITY = 85
 
 
-def small(size: int) -> bool:
-    """Whether images of size x size have to be scaled up to be looked at."""
-    return size <= _SMALL
+@dataclass(frozen=True)
+class Picture:
+    """`data`: a file of `kind` png or jpeg; its width and height in px."""
+
+    data: bytes
+    kind: str
+    width: int
+    height: int
+
+    @property
+    def small(self) -> bool:
+        """Whether it has to be scaled up to be looked at."""
+        return max(self.width, self.height) <= _SMALL
+
+    @property
+    def uri(self) -> str:
+        return f"data:image/{self.kind};base64,{base64.b64encode(self.data).decode('ascii')}"
+
+    def fitted(self, least: int, most: int) -> tuple[int, int]:
+        """Width and height to show it at, its shape kept: the longer side its own, or `least` or `most` where it is beyond
+        these; small ones by a whole factor to about `least`."""
+        longer = max(self.width, self.height)
+        scale = max(1, round(least / longer)) if self.small else min(max(longer, least), most) / longer
+        return max(1, round(scale * self.width)), max(1, round(scale * self.height))
+
+    def within(self, side: int) -> tuple[int, int]:
+        """Width and height to print it at, its shape kept: the longer side `side` px long; small ones by a whole factor
+        to no more."""
+        longer = max(self.width, self.height)
+        scale = max(1, side // longer) if self.small else side / longer
+        return max(1, round(scale * self.width)), max(1, round(scale * self.height))
+
+    def scaled(self, side: int) -> Image.Image:
+        """The pixels, at the size that `within` says; small ones without smoothing."""
+        with Image.open(io.BytesIO(self.data)) as file:
+            way = Image.Resampling.NEAREST if self.small else Image.Resampling.LANCZOS
+            return file.convert("RGB").resize(self.within(side), way)
 
 
-def uri(pixels: np.ndarray) -> str:
-    """An image uint8 [S, S, 3] as a data URI: PNG, or JPEG where that is a tenth of its size."""
-    out = io.BytesIO()
-    kind = "png" if small(len(pixels)) else "jpeg"
-    Image.fromarray(pixels).save(out, kind, **({"optimize": True} if kind == "png" else {"quality": 90}))
-    return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
-
-
-def scaled(pixels: np.ndarray, side: int) -> Image.Image:
-    """About `side` px wide: small ones by a whole factor, without smoothing."""
+def picture(pixels: np.ndarray) -> Picture:
+    """Of uint8 [h, w, 3]: PNG for small ones and for drawings that are no larger so, JPEG for the rest."""
     image = Image.fromarray(pixels)
-    if small(len(pixels)):
-        factor = max(1, side // len(pixels))
-        return image.resize((factor * len(pixels),) * 2, Image.Resampling.NEAREST)
-    return image.resize((side, side), Image.Resampling.LANCZOS)
+    small = max(image.size) <= _SMALL
+    data, kind = b"", "png"
+    if not small:
+        data, kind = _file(image, "jpeg", quality=_QUALITY, optimize=True, progressive=True), "jpeg"
+    # no photo in colour has that few colours, and the search for the best PNG takes its time
+    if small or image.getcolors(256) is not None:
+        png = _file(image, "png", optimize=True)
+        if small or len(png) <= len(data):
+            data, kind = png, "png"
+    return Picture(data, kind, *image.size)
+
+
+def _file(image: Image.Image, kind: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()

@@ -7,10 +7,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from stages.handout.asked import Asked, Handout
-from stages.handout.pictures import scaled
 
 COLUMNS, ROWS = 12, 20  # on a page
-_SIDE, _GAP, _CAPTION, _HEAD, _MARGIN, _EDGE = 96, 12, 18, 56, 16, 3  # px
+_SMALL, _LARGE = 96, 144  # px, the side of a cell, for small pictures alone and for others
+_GAP, _CAPTION, _HEAD, _MARGIN, _EDGE = 12, 18, 56, 16, 3  # px
 _INK, _SOFT, _PAPER, _BANDS = "#1c1c1e", "#5f6368", "#ffffff", ("#dfe7f2", "#f1e8da")
 
 
@@ -24,8 +24,10 @@ def write(folder: Path, handout: Handout) -> None:
 
 def _page(handout: Handout, page: int, pages: int) -> Image.Image:
     first = page * COLUMNS * ROWS
+    side = _SMALL if all(one.small for one in handout.pictures) else _LARGE
     asked = handout.asked[first : first + COLUMNS * ROWS]
-    wide, high = _SIDE + _GAP, _SIDE + _CAPTION + _GAP
+    tall = max(one.within(side)[1] for one in handout.pictures)  # alike on all pages
+    wide, high = side + _GAP, tall + _CAPTION + _GAP
     rows = -(-len(asked) // COLUMNS)
     sheet = Image.new("RGB", (2 * _MARGIN + COLUMNS * wide - _GAP, _HEAD + rows * high + _MARGIN), _PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -37,11 +39,11 @@ def _page(handout: Handout, page: int, pages: int) -> Image.Image:
         left, top = _MARGIN + column * wide, _HEAD + row * high
         if one.cluster in bands:  # behind the images of a cluster, on into the gap to its next one
             after = asked[place + 1] if place + 1 < len(asked) and column + 1 < COLUMNS else None
-            right = left + _SIDE + (_GAP if after is not None and after.cluster == one.cluster else _EDGE)
-            draw.rectangle((left - _EDGE, top - _EDGE, right, top + _SIDE + _CAPTION + 2), fill=bands[one.cluster])
-        picture = scaled(handout.pictures[first + place], _SIDE)
-        sheet.paste(picture, (left + (_SIDE - picture.width) // 2, top + (_SIDE - picture.height) // 2))
-        _caption(draw, one, left, top + _SIDE + 3)
+            right = left + side + (_GAP if after is not None and after.cluster == one.cluster else _EDGE)
+            draw.rectangle((left - _EDGE, top - _EDGE, right, top + tall + _CAPTION + 2), fill=bands[one.cluster])
+        picture = handout.pictures[first + place].scaled(side)
+        sheet.paste(picture, (left + (side - picture.width) // 2, top + (tall - picture.height) // 2))
+        _caption(draw, one, left, top + tall + 3, side)
     return sheet
 
 
@@ -55,8 +57,8 @@ def _title(draw: ImageDraw.ImageDraw, handout: Handout, page: int, pages: int) -
     draw.text((_MARGIN, 31), below + of_pages, fill=_SOFT, font=ImageFont.load_default(12))
 
 
-def _caption(draw: ImageDraw.ImageDraw, one: Asked, left: int, top: int) -> None:
+def _caption(draw: ImageDraw.ImageDraw, one: Asked, left: int, top: int, side: int) -> None:
     font = ImageFont.load_default(12)
     draw.text((left, top), str(one.rank), fill=_INK, font=font)
     if one.cluster is not None:
-        draw.text((left + _SIDE, top), f"c{one.cluster}", fill=_SOFT, font=font, anchor="ra")
+        draw.text((left + side, top), f"c{one.cluster}", fill=_SOFT, font=font, anchor="ra")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stages.handout import Asked, Handout, Origin
+from stages.handout import Asked, Handout, Origin, picture
 
 
 def handout(
@@ -23,5 +23,9 @@ def handout(
         )
         for number in range(count)
     ]
-    pictures = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-    return Handout(Origin("shots", "kmeans", 0, list(classes), "probe" if model else None), asked, pictures)
+    shown = [picture(pixels) for pixels in noise(count, size, size)]
+    return Handout(Origin("shots", "kmeans", 0, list(classes), "probe" if model else None), asked, shown)
+
+
+def noise(count: int, width: int, height: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stages.answers import read
 from stages.handout import Handout, label_studio
-from tests.handout.made import handout
+from tests.handout.made import handout, noise
 
 KINDS = [{}, {"model": True}, {"classes": ()}, {"clusters": 0}, {"classes": ('a<"&', "b c"), "model": True}]
 
@@ -69,7 +69,7 @@ def test_images_are_embedded_or_named_by_a_prefix(tmp_path: Path) -> None:
     (first, second), _ = written(tmp_path, given)
     head, _, data = first["data"]["image"].partition(",")
     assert head == "data:image/png;base64"
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), given.pictures[0])
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), noise(2, 32, 32)[0])
     assert {name: second["data"][name] for name in ("path", "rank", "cluster", "distance", "kind")} == {
         "path": given.asked[1].image,
         "rank": 2,

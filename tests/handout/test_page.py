@@ -41,7 +41,7 @@ def test_every_image_is_shown_large_enough_and_nothing_is_asked_for(
     given = handout(7, size=size, model=True)
     opened(chromium, tmp_path, given)
     shown = chromium.run("[...document.images].map((one) => [one.naturalWidth, one.width, one.height, one.alt])")
-    side = max(128, min(size, 224))
+    side = max(128, min(size, 256))
     assert shown == [[size, side, side, one.image] for one in given.asked]
     drawn = chromium.run("[...document.images].map((one) => getComputedStyle(one).imageRendering)")
     assert set(drawn) == {"pixelated" if size <= 64 else "auto"}
