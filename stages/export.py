@@ -20,7 +20,10 @@ from stages.training import kept
 from stages.training.device import half, pick
 
 MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
-SIDE = 384  # px, the longer side of what people see: at 2,000 photos a page of some 50 MB
+SIDE, FULL = (
+    384,
+    1200,
+)  # px, the longer side of what people see; of more images than that, a smaller one: a page of 45 MB
 
 
 def export(
@@ -116,12 +119,13 @@ def _pictures(facts: dict[str, Any], names: list[str], packed: np.ndarray) -> tu
     """What people see: the originals, whole; where one is not at hand, what was packed of it, uint8 [n, S, S, 3], and a
     line that says so."""
     found: dict[str, handout.Picture] = {}
+    side = round(SIDE * min(1, FULL / len(names)) ** 0.5)
     seen, why = "picture", f"data.name={facts['name']} has no other"
     originals = getattr(tenants.load("datasets", facts["name"]), "originals", None)
     if originals is not None:
         seen, why = "crop", "no longer in data.source, not to be read, or changed since the download"
         try:
-            for name, pixels in originals(facts["source"], dict(zip(names, packed, strict=True)), SIDE):
+            for name, pixels in originals(facts["source"], dict(zip(names, packed, strict=True)), side):
                 if pixels is not None:
                     found[name] = handout.picture(pixels)
         except UserError as error:

@@ -32,7 +32,7 @@ class Picture:
         return f"data:image/{self.kind};base64,{base64.b64encode(self.data).decode('ascii')}"
 
     def fitted(self, least: int, most: int) -> tuple[int, int]:
-        """Width and height to show it at, its shape kept: the longer side its own, or `least` or `most` where it is beyond
+        """Width and height to show it at, its shape kept: the longer side its own, or `least` or `most` where beyond
         these; small ones by a whole factor to about `least`."""
         longer = max(self.width, self.height)
         scale = max(1, round(least / longer)) if self.small else min(max(longer, least), most) / longer
