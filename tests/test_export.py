@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,14 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from stages import encoders, export, layout, preset, tenants
+from stages.datasets.folder import load
 from stages.errors import UserError
 from stages.handout import picture
 from stages.training.augmentation import plain
 from stages.training.device import Compute
 from stages.training.labels import Labels
+from tests.datasets.sources import pack, settings
 
 IMAGES, SEEDS, FOLDER = 30, [3, 1], Path("out")
 
@@ -97,6 +102,95 @@ def test_the_pictures_are_those_of_the_paths() -> None:
     assert [task["data"]["image"] for task in tasks] == [picture(packed[number]).uri for number in range(29, 23, -1)]
     handed(images="http://x/")
     assert json.loads((FOLDER / "tasks.json").read_text())[0]["data"]["image"] == "http://x/2.png"
+
+
+@pytest.fixture
+def photos(project: None, request: pytest.FixtureRequest) -> Path:
+    """Photos of 300x200, a red block at the left edge of each, which the centred squares that are packed lack; the
+    third was taken with the camera turned. The parameter: a directory, or the name of an archive."""
+    files = {}
+    for number in range(IMAGES):
+        image = Image.new("RGB", (300, 200), (5 * number, 60, 90))
+        image.paste((250, 0, 0), (0, 60, 40, 140))
+        exif = Image.Exif()
+        if number == 2:
+            exif[0x0112] = 6
+            image = image.transpose(Image.Transpose.ROTATE_90)
+        image.save(out := io.BytesIO(), "JPEG", quality=95, exif=exif)
+        files[f"{number}.png"] = out.getvalue()
+    source = pack(Path(request.param), files)
+    part = load(settings("folder", source), Path.cwd()).train
+    assert (part.images[..., 0].astype(int) - part.images[..., 1] < 120).all()
+    rows = [part.names.index(f"{number}.png") for number in range(IMAGES)]
+    np.save(layout.RAW / "train" / "images.npy", part.images[rows])
+    layout.write_json(layout.RAW / "description.json", {"name": "folder", "source": str(source)})
+    return source
+
+
+def seen() -> list[np.ndarray]:
+    """The pictures of tasks.json, which are those of the page."""
+    tasks, html = json.loads((FOLDER / "tasks.json").read_text()), (FOLDER / "index.html").read_text()
+    uris = [task["data"]["image"] for task in tasks]
+    assert all(f'src="{uri}"' in html for uri in uris)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1])))) for uri in uris]
+
+
+def reds(pixels: np.ndarray) -> int:
+    return int(((pixels[..., 0] > 200) & (pixels[..., 1] < 60)).sum())
+
+
+@pytest.mark.parametrize(
+    "photos", ["photos", "photos.tar", "photos.tar.gz", "photos.tar.xz", "photos.zip"], indirect=True
+)
+def test_people_see_the_whole_photo(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    handed()
+    found = seen()
+    assert [one.shape for one in found] == [(200, 300, 3)] * 6
+    for one in found:
+        assert reds(one[60:140, :40]) > 3000 and reds(one[:, 45:]) == 0
+    # 144 px wide: 48 % of the photo
+    sheet = np.asarray(Image.open(FOLDER / "sheet.png"))
+    assert reds(sheet) == pytest.approx(6 * 40 * 80 * 0.48**2, rel=0.15)
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and "People see" not in said
+
+
+@pytest.mark.parametrize("photos", ["photos"], indirect=True)
+def test_without_its_original_what_was_packed_is_seen(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "3.png").unlink()
+    (photos / "4.png").write_bytes((photos / "4.png").read_bytes()[:900])
+    handed()
+    packed = np.load(layout.RAW / "train" / "images.npy")
+    found = seen()
+    assert [one.shape[1] for one in found] == [300, 32, 32, 300, 300, 300]
+    assert np.array_equal(found[1], packed[3]) and np.array_equal(found[2], packed[4])
+    why = "no longer in data.source, not to be read, or changed since the download"
+    said = f"People see the 32 px crop of 2 of 6 images (3.png ...) that the network sees: {why}"
+    assert capsys.readouterr().out.splitlines()[1:] == [said]
+
+    photos.rename("elsewhere")
+    handed()
+    assert all(np.array_equal(one, packed[2 + place]) for place, one in enumerate(seen()))
+    said = "People see the 32 px crop of each image that the network sees: data.source=photos: no such file or folder"
+    assert said in capsys.readouterr().out.splitlines()[1]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_set_that_has_no_originals(capsys: pytest.CaptureFixture[str]) -> None:
+    layout.write_json(layout.RAW / "description.json", {"name": "digits", "source": None})
+    handed()
+    said = "People see the 32 px picture of each image that the network sees: data.name=digits has no other"
+    assert capsys.readouterr().out.splitlines()[1:] == [said]
+
+
+@pytest.mark.parametrize("photos", ["photos"], indirect=True)
+def test_of_many_images_the_pictures_are_smaller(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "SIDE", 120)
+    handed()
+    assert {one.shape for one in seen()} == {(80, 120, 3)}
+    monkeypatch.setattr(export, "FULL", 3)
+    handed()
+    assert {one.shape for one in seen()} == {(57, 85, 3)}
 
 
 @pytest.mark.usefixtures("project")

@@ -32,6 +32,26 @@ def test_hidden_files_are_passed_over(tmp_path: Path, name: str) -> None:
     assert contents(pack(tmp_path / name, hidden | FILES)) == FILES
 
 
+@pytest.mark.parametrize("name", [*ARCHIVES, "x"])
+def test_some_by_name(tmp_path: Path, name: str) -> None:
+    wanted = ["train/b/7.jpg", "train/a/3.jpg", "train/gone.jpg", "train/a", "train/a/3.jpg/4.jpg"]
+    found = [(entry.name, entry.read()) for entry in _archive.named(pack(tmp_path / name, FILES), wanted)]
+    assert sorted(found) == [(name, FILES[name]) for name in ("train/a/3.jpg", "train/b/7.jpg")]
+
+
+@pytest.mark.parametrize("name", ["x.tar.gz", "x.tar.xz", "x.tar.zst"])
+def test_an_archive_is_read_no_further_than_to_the_last(tmp_path: Path, name: str) -> None:
+    files = {f"{number:03}.jpg": np.random.default_rng(number).bytes(20000) for number in range(200)}
+    path = pack(tmp_path / name, files)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert [entry.read() for entry in _archive.named(path, ["001.jpg", "000.jpg"])] == [
+        files["000.jpg"],
+        files["001.jpg"],
+    ]
+    with pytest.raises(UserError, match="is cut short"):
+        list(_archive.named(path, ["001.jpg", "199.jpg"]))
+
+
 @pytest.mark.parametrize("name", ARCHIVES)
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.6, 0.9])
 def test_an_archive_cut_short_is_refused(tmp_path: Path, name: str, share: float) -> None:

@@ -70,6 +70,39 @@ def test_the_orientation_mark_of_a_camera_is_followed() -> None:
     assert decoded[-7:].min() > 225
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF"])
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((300, 200), (96, 64)),
+        ((200, 300), (64, 96)),
+        ((3000, 2000), (96, 64)),
+        ((2000, 20), (96, 1)),
+        ((96, 40), (96, 40)),
+        ((7, 5), (7, 5)),
+    ],
+)
+def test_a_whole_picture_keeps_its_edges_and_its_shape(
+    kind: str, shape: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    image = Image.new("RGB", shape, (200, 200, 200))
+    image.paste((20, 20, 20), (0, 0, shape[0] // 6, shape[1]))
+    found = _images.whole(saved(image, kind), 96)
+    assert found.shape == (expected[1], expected[0], 3)
+    assert found[:, 0].max() < 60
+    assert found[:, found.shape[1] // 4 + 1 :].min() > 160
+
+
+def test_a_whole_picture_is_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a camera held upright
+    image = Image.new("RGB", (120, 60))
+    image.paste((255, 255, 255), (0, 0, 60, 60))
+    found = _images.whole(saved(image, "JPEG", exif=exif), 60)
+    assert found.shape == (60, 30, 3)
+    assert found[:28].min() > 225 and found[32:].max() < 30
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", b"no picture", picture()[:60], picture(kind="JPEG")[:-300], saved(Image.new("F", (9, 9)), "TIFF")],

@@ -85,6 +85,40 @@ def test_what_is_wrong_is_named_with_its_source(tmp_path: Path, name: str, more:
         load(pack(tmp_path / name, BOTH | more), tmp_path)
 
 
+@pytest.mark.parametrize("name", ["x", "x.tar", "x.tar.gz", "x.tar.xz", "x.tar.zst", "x.zip"])
+def test_the_originals_of_some_images(tmp_path: Path, name: str) -> None:
+    files = {f"pets/{number}.png": picture(number, 90, 60) for number in range(9)}
+    source = pack(tmp_path / name, files)
+    part = load(source, tmp_path).train
+    packed = {part.names[row]: part.images[row] for row in (7, 2, 4)}
+    found = dict(folder.originals(str(source), packed, 45))
+    assert set(found) == set(packed)
+    for row in (7, 2, 4):
+        original = found[f"pets/{row}.png"]
+        assert original is not None and original.shape == (30, 45, 3) and (original == row).all()
+
+
+@pytest.mark.parametrize("name", ["x", "x.tar.xz", "x.zip"])
+def test_there_is_no_original_of_what_is_gone_broken_or_another(tmp_path: Path, name: str) -> None:
+    files = {f"{number}.png": picture(40 * number, 90, 60) for number in range(5)}
+    part = load(pack(tmp_path / name, files), tmp_path).train
+    packed = dict(zip(part.names, part.images, strict=True))
+    after = tmp_path / "after"
+    after.mkdir()
+    files |= {"1.png": files["1.png"][:-40], "2.png": files["4.png"], "3.png": b""}
+    del files["0.png"]
+    found = dict(folder.originals(str(pack(after / name, files)), packed, 45))
+    assert [name for name in sorted(packed) if found[name] is not None] == ["4.png"]
+
+
+def test_no_originals_of_an_address_or_a_source_that_is_not_there(tmp_path: Path) -> None:
+    packed = {"1.png": np.zeros((8, 8, 3), dtype=np.uint8)}
+    with pytest.raises(UserError, match=r"data\.source=https://x\.org/y\.zip: it was read once, and is not kept"):
+        list(folder.originals("https://x.org/y.zip", packed, 45))
+    with pytest.raises(UserError, match=r"data\.source=.*gone: no such file or folder"):
+        list(folder.originals(str(tmp_path / "gone"), packed, 45))
+
+
 def test_an_empty_folder_of_a_class_is_refused(tmp_path: Path) -> None:
     source = pack(tmp_path / "x", BOTH)
     (source / "train" / "owl").mkdir()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stages.answers import read
-from stages.handout import Handout, page, table
+from stages.handout import Handout, page, picture, table
 from tests.browser import Browser, browser
-from tests.handout.made import handout
+from tests.handout.made import handout, noise
 
 TYPE = """(place, text) => {
   const input = document.querySelectorAll("input")[place];
@@ -47,6 +48,46 @@ def test_every_image_is_shown_large_enough_and_nothing_is_asked_for(
     assert set(drawn) == {"pixelated" if size <= 64 else "auto"}
     assert chromium.requests == [(tmp_path / "index.html").as_uri()]
     assert chromium.complaints == []
+
+
+@pytest.mark.parametrize("wide", [360, 1200])
+def test_pictures_of_unequal_shapes_fit_their_cards(chromium: Browser, tmp_path: Path, wide: int) -> None:
+    shapes = [(384, 256), (216, 384), (384, 40), (30, 384), (32, 20), (100, 90), (384, 384)]
+    given = replace(handout(7, model=True), pictures=[picture(noise(1, *shape)[0]) for shape in shapes])
+    chromium.call("Emulation.setDeviceMetricsOverride", width=wide, height=900, deviceScaleFactor=1, mobile=False)
+    opened(chromium, tmp_path, given)
+    shown = chromium.run(
+        "[...document.images].map((one) => [one.naturalWidth, one.naturalHeight, one.width, one.height])"
+    )
+    for shape, (*natural, width, height) in zip(shapes, shown, strict=True):
+        assert tuple(natural) == shape
+        # but for the rounding of a side to a pixel
+        assert abs(width * shape[1] - height * shape[0]) <= max(shape)
+        assert 96 <= max(width, height) <= 256
+    outside = """[...document.querySelectorAll(".card")].flatMap((card) => {
+      const room = card.getBoundingClientRect();
+      return [...card.querySelectorAll("*")].map((one) => one.getBoundingClientRect()).filter((one) =>
+        one.left < room.left - 0.5 || one.right > room.right + 0.5 || one.bottom > room.bottom + 0.5);
+    }).length"""
+    assert chromium.run(outside) == 0
+    cards = chromium.run("[...document.querySelectorAll('.card')].map((one) => one.getBoundingClientRect().toJSON())")
+    assert {(card["width"], card["height"]) for card in cards} == {(cards[0]["width"], cards[0]["height"])}
+    broad = chromium.run("document.documentElement.scrollWidth")
+    chromium.call("Emulation.clearDeviceMetricsOverride")
+    assert broad == wide
+
+
+def test_only_a_cluster_of_several_images_has_a_frame(chromium: Browser, tmp_path: Path) -> None:
+    given = handout(6)
+    clusters = [4, 4, 5, 6, None, None]
+    asked = [replace(one, cluster=cluster) for one, cluster in zip(given.asked, clusters, strict=True)]
+    opened(chromium, tmp_path, replace(given, asked=asked))
+    assert chromium.run("[...document.querySelectorAll('legend')].map((one) => one.innerText)") == ["cluster 4"]
+    assert chromium.run("document.querySelectorAll('.flow > .card').length") == 4
+    assert "a cluster's images in a frame" in chromium.run("document.body.innerText")
+    opened(chromium, tmp_path, handout(6, clusters=6))
+    assert chromium.run("document.querySelectorAll('fieldset').length") == 0
+    assert "frame" not in chromium.run("document.body.innerText")
 
 
 def test_path_rank_and_reasons_are_told_by_cluster(chromium: Browser, tmp_path: Path) -> None:
