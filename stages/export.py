@@ -20,10 +20,8 @@ from stages.training import kept
 from stages.training.device import half, pick
 
 MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
-SIDE, FULL = (
-    384,
-    1200,
-)  # px, the longer side of what people see; of more images than that, a smaller one: a page of 45 MB
+SIDE = 384  # px, the longer side of what people see
+FULL = 1200  # images at that side; of more the pictures are smaller, so that a page of photos stays near 47 MB
 
 
 def export(
@@ -123,7 +121,7 @@ def _pictures(facts: dict[str, Any], names: list[str], packed: np.ndarray) -> tu
     seen, why = "picture", f"data.name={facts['name']} has no other"
     originals = getattr(tenants.load("datasets", facts["name"]), "originals", None)
     if originals is not None:
-        seen, why = "crop", "no longer in data.source, not to be read, or changed since the download"
+        seen, why = "crop", "not in data.source now, not to be read, or changed since the download"
         try:
             for name, pixels in originals(facts["source"], dict(zip(names, packed, strict=True)), side):
                 if pixels is not None:

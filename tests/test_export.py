@@ -164,7 +164,7 @@ def test_without_its_original_what_was_packed_is_seen(photos: Path, capsys: pyte
     found = seen()
     assert [one.shape[1] for one in found] == [300, 32, 32, 300, 300, 300]
     assert np.array_equal(found[1], packed[3]) and np.array_equal(found[2], packed[4])
-    why = "no longer in data.source, not to be read, or changed since the download"
+    why = "not in data.source now, not to be read, or changed since the download"
     said = f"People see the 32 px crop of 2 of 6 images (3.png ...) that the network sees: {why}"
     assert capsys.readouterr().out.splitlines()[1:] == [said]
 
