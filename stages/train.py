@@ -7,10 +7,7 @@ writes data/models/NAME/seed-<s>/. Validation labels serve the history alone: no
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors.torch import save_file
@@ -18,11 +15,11 @@ from safetensors.torch import save_file
 from stages import encoders, estimate, layout, params, tenants
 from stages.asking import Plan, alternate
 from stages.errors import UserError, run
-from stages.training import checkpoint, measure, workers, world
+from stages.learning import Job
+from stages.training import checkpoint, measure, workers
 from stages.training.device import half, pick
 from stages.training.images import Images
-from stages.training.loop import Hardware, Row, fit, seed_all
-from stages.training.schedule import Schedule
+from stages.training.loop import Hardware
 from stages.training.world import Told
 
 
@@ -63,7 +60,7 @@ def main() -> None:
         ranked,
         layout.needed(start),
     ]
-    job = Job(name, settings, schedule, classes, pool, validation, hardware, start)
+    job = Job(name, settings, schedule, classes, pool.labels, validation.labels, hardware)
     plans: dict[int, Plan] = {}
     first: dict[int, Told] = {}
     for seed, ranking in zip(parameters.seeds, rankings, strict=True):
@@ -84,7 +81,8 @@ def main() -> None:
         images, held_out = (Images(part.packed, part.indices, device) for part in (pool, validation))
         for seed in workers.mine(parameters.seeds):
             seed_folder = layout.seed_folder(folder, seed)
-            learn = partial(job.learn, seed, images, measure.Embedded(held_out, hardware.half))
+            start_folder = layout.seed_folder(start, seed)
+            learn = partial(job.learn, seed, start_folder, images, measure.Embedded(held_out, hardware.half))
             if settings.follows == "rounds":
                 acquisition = tenants.load("acquisition", settings.acquisition.name)
                 ask = partial(acquisition.ask, settings=settings.acquisition)
@@ -103,95 +101,6 @@ def main() -> None:
             layout.write_table(seed_folder / "history.csv", history)
             introduced = first[seed].world.introduced(pool.labels, len(classes))
             layout.write_json(seed_folder / "introduced.json", dict(zip(classes, introduced, strict=True)))
-
-
-@dataclass(frozen=True)
-class Job:
-    """What all seeds and rounds of a model share."""
-
-    name: str
-    settings: Any
-    schedule: Schedule | None
-    classes: list[str]
-    pool: layout.Part
-    validation: layout.Part
-    hardware: Hardware
-    start: Path
-
-    def tell(self, seed: int, bought: np.ndarray) -> Told:
-        """The labels of the images bought, int64 [n], those that there are."""
-        known = bought[self.pool.labels[bought] >= 0]
-        shown = world_of(self.name, self.settings, self.schedule, known, self.pool.labels, self.classes, seed)
-        return Told(self.pool.labels, shown)
-
-    def learn(
-        self,
-        seed: int,
-        images: Images,
-        held_out: measure.Embedded,
-        number: int | None,
-        told: Told,
-        resume: Path,
-        before: Path | None,
-    ) -> tuple[Any, list[Row]]:
-        """A model trained on the labels told, and its history: from the encoder to start from or, in a later round,
-        from the weights of the checkpoint `before`."""
-        seed_all(seed, 0)
-        encoder = encoders.load(layout.seed_folder(self.start, seed))
-        regime = tenants.load("regimes", self.settings.regime)
-        classifier = regime.build(encoder, len(self.classes), self.settings, self.schedule, len(self.pool.indices))
-        classifier.drop(self.settings.acquisition.dropped())
-        if before is not None:
-            checkpoint.weights(before, classifier)
-
-        def validate(classifier: Any) -> Row:
-            predicted = measure.classify(classifier.kept()[1], held_out.by(classifier))
-            return measure.validation(predicted, self.validation.labels, self.classes)
-
-        history = fit(
-            classifier,
-            images,
-            told,
-            told.world,
-            seed=seed,
-            hardware=self.hardware,
-            resume=resume,
-            validate=validate if len(self.validation.indices) else None,
-            title=f"train {self.name}, seed {seed}" + (f", round {number}" if number else ""),
-        )
-        return classifier, history
-
-
-def world_of(
-    name: str,
-    settings: Any,
-    schedule: Schedule | None,
-    bought: np.ndarray,
-    labels: np.ndarray,
-    classes: list[str],
-    seed: int,
-) -> world.World:
-    """What a model is shown and told at each epoch. Raises UserError where it would be told nothing at first."""
-    count = settings.classes or len(classes)
-    if schedule is None:
-        shown = world.fixed(labels, bought, count, settings.epochs)
-    else:
-        order = schedule.order(classes, seed)
-        shown = world.gradual(labels, bought, order[order < count], schedule, epochs=settings.epochs, seed=seed)
-    if not shown.labels_told(0):
-        raise UserError(
-            f"models.{name}: not one of the {len(bought)} labels bought is of the classes shown; "
-            "raise labels.budget, or label some images"
-        )
-    introduced = shown.introduced(labels, len(classes))
-    never = [one for one, epoch in zip(classes, introduced, strict=True) if epoch is None]
-    if never and schedule is not None:
-        print(
-            f"models.{name}: {', '.join(never)} never shown in {settings.epochs} epochs; "
-            "raise epochs, or lower schedule.class_epochs",
-            file=sys.stderr,
-        )
-    return shown
 
 
 if __name__ == "__main__":

@@ -14,19 +14,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import entropy
 
-from stages import tenants
+from stages import encoders, tenants
 from stages.acquisition import Candidates
-from stages.asking import Plan, alternate
+from stages.asking import Learn, Plan, alternate
+from stages.learning import Job
 from stages.training import checkpoint, loop, measure
 from stages.training.images import Images
-from stages.training.loop import Hardware, Row, fit
+from stages.training.loop import Hardware, Row
 from stages.training.world import Told, fixed
 from tests.blocks import acquisitions, blocks
-from tests.tiny import CLASSES, CPU, EPOCHS, LABELS, make, pictures, trainable
+from tests.tiny import CLASSES, CPU, EPOCHS, LABELS, make, pictures, small, trainable
 
 RANKING = np.random.default_rng(1).permutation(60)
 TOTALS = [9, 13, 15]
+IMAGES = Images(pictures(), np.arange(60), CPU)
 # gradual supervision follows its schedule, and nothing else
 REGIMES = [name for name in trainable("models") if name != "gradual"]
 
@@ -35,41 +38,40 @@ def chosen(name: str) -> Any:
     return tenants.load("acquisition", name).Settings.model_validate(acquisitions()[name])
 
 
+def learning(
+    regime: str, folder: Path, *, acquisition: str = "margin", labels: np.ndarray = LABELS, **changes: Any
+) -> tuple[Job, Learn]:
+    """What the stage train makes of a regime's block, in the tiny world; `labels` is what it tells."""
+    changes = {"follows": "rounds", "acquisition": chosen(acquisition)} | changes
+    hardware = Hardware(CPU, half=False, compile=False)
+    classes, nobody = ["red", "green", "blue"], np.zeros(0, np.int64)
+    job = Job(regime, small("models", regime, **changes), None, classes, labels, nobody, hardware)
+    loop.seed_all(0, 0)
+    encoders.save(encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3), folder / "start")
+    held_out = measure.Embedded(Images(pictures(), nobody, CPU), half=False)
+    return job, partial(job.learn, 0, folder / "start", IMAGES, held_out)
+
+
 def run(
     regime: str,
-    scratch: Path,
+    folder: Path,
     *,
     acquisition: str = "margin",
-    labels: np.ndarray = LABELS,
-    unlabelled: tuple[int, ...] = (),
     warm: bool = False,
     totals: list[int] = TOTALS,
     spy: Callable[[Candidates], None] = lambda candidates: None,
     **changes: Any,
 ) -> tuple[Any, list[Row], list[Row]]:
-    """The tiny world in rounds; `labels` is what it tells, and nobody has labelled the images `unlabelled`."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    settings = chosen(acquisition)
-    changes = {"follows": "rounds", "acquisition": settings} | changes
-    images = Images(pictures(), np.arange(60), CPU)
-    hardware = Hardware(CPU, half=False, compile=False)
-
-    def tell(bought: np.ndarray) -> Told:
-        return Told(labels, fixed(LABELS, bought[~np.isin(bought, unlabelled)], CLASSES, EPOCHS))
-
-    def learn(number: int, told: Told, resume: Path, before: Path | None) -> tuple[Any, list[Row]]:
-        model, _ = make("models", regime, **changes)
-        model.drop(settings.dropped())
-        if before is not None:
-            checkpoint.weights(before, model)
-        return model, fit(model, images, told, told.world, seed=0, hardware=hardware, resume=resume)
+    """The tiny world in rounds, as the stage train runs them; what they leave behind lies in `folder`/scratch."""
+    (folder / "scratch").mkdir(parents=True, exist_ok=True)
+    job, learn = learning(regime, folder, acquisition=acquisition, **changes)
 
     def ask(candidates: Candidates) -> Any:
         spy(candidates)
-        return tenants.load("acquisition", acquisition).ask(candidates, settings)
+        return tenants.load("acquisition", acquisition).ask(candidates, chosen(acquisition))
 
     plan = Plan(RANKING, totals, warm, seed=0)
-    return alternate(plan, learn, tell, ask, measure.Embedded(images, half=False), scratch)
+    return alternate(plan, learn, partial(job.tell, 0), ask, measure.Embedded(IMAGES, half=False), folder / "scratch")
 
 
 def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
@@ -85,7 +87,9 @@ def test_rounds_run_on_and_are_the_same_twice(regime: str, tmp_path: Path) -> No
     assert [row["epoch"] for row in history] == list(range(1, 3 * EPOCHS + 1))
     assert [row["round"] for row in history] == [1] * EPOCHS + [2] * EPOCHS + [3] * EPOCHS
     assert [row["labels_revealed"] for row in history[::EPOCHS]] == TOTALS
-    assert all(0 < row["label_balance"] <= 1 for row in history)
+    for row, total in zip(history[::EPOCHS], TOTALS, strict=True):
+        told = np.bincount(LABELS[[one["image"] for one in asked[:total]]], minlength=CLASSES)
+        assert row["label_balance"] == pytest.approx(entropy(told, base=CLASSES))
     assert [row["rank"] for row in asked] == list(range(1, 16))
     assert [row["round"] for row in asked] == [1] * 9 + [2] * 4 + [3] * 2
     assert [row["image"] for row in asked[:9]] == RANKING[:9].tolist()
@@ -141,10 +145,9 @@ def test_a_label_is_not_known_before_its_round(tmp_path: Path) -> None:
 @pytest.mark.parametrize("regime", ["supervised", "probe", "fixmatch"])
 def test_a_cold_round_is_the_training_that_is_told_these_labels_at_once(regime: str, tmp_path: Path) -> None:
     model, history, asked = run(regime, tmp_path / "rounds")
-    whole, _ = make("models", regime)
-    world = fixed(LABELS, np.array([row["image"] for row in asked]), CLASSES, EPOCHS)
-    images, hardware = Images(pictures(), np.arange(60), CPU), Hardware(CPU, half=False, compile=False)
-    rows = fit(whole, images, Told(LABELS, world), world, seed=0, hardware=hardware, resume=tmp_path / "whole")
+    told = Told(LABELS, fixed(LABELS, np.array([row["image"] for row in asked]), CLASSES, EPOCHS))
+    _, learn = learning(regime, tmp_path / "whole")
+    whole, rows = learn(None, told, tmp_path / "whole" / "checkpoint", None)
     assert same(model, whole)
     assert [row["loss"] for row in rows] == [row["loss"] for row in history[-EPOCHS:]]
 
@@ -181,7 +184,9 @@ def test_an_image_without_a_label_uses_up_its_place(tmp_path: Path) -> None:
     _, _, asked = run("supervised", tmp_path / "a")
     nobody = (asked[2]["image"], asked[10]["image"])
     seen: list[Candidates] = []
-    _, history, then = run("supervised", tmp_path / "b", unlabelled=nobody, spy=seen.append)
+    labels = LABELS.copy()
+    labels[list(nobody)] = -1
+    _, history, then = run("supervised", tmp_path / "b", labels=labels, spy=seen.append)
     assert [len(one.labelled) for one in seen] == [8, 13 - sum(row["image"] in nobody for row in then[:13])]
     assert [row["labels_revealed"] for row in history[::EPOCHS]][:2] == [len(one.labelled) for one in seen]
     assert len({row["image"] for row in then}) == 15
@@ -308,9 +313,10 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
 
 def test_only_what_is_needed_to_go_on_is_kept(tmp_path: Path) -> None:
     run("supervised", tmp_path, warm=True)
-    kept = sorted(path.name for path in tmp_path.iterdir())
+    scratch = tmp_path / "scratch"
+    kept = sorted(path.name for path in scratch.iterdir())
     assert kept == [f"seed-0-round-{file}" for file in ("1.json", "2.json", "2.safetensors", "3.safetensors")]
-    assert json.loads((tmp_path / kept[0]).read_text())["history"][-1]["epoch"] == EPOCHS
+    assert json.loads((scratch / kept[0]).read_text())["history"][-1]["epoch"] == EPOCHS
 
 
 @pytest.mark.parametrize("regime", REGIMES)
