@@ -6,17 +6,29 @@ import importlib
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
-from stages import preset
+from stages import learning, preset
+from stages.training import kept, measure
+from stages.training.images import Images
 from tests import blocks
 
+# each verb with the section that names what it is done to, in order
+SECTIONS = {
+    "pretrain": "pretrain",
+    "extract": "extractors",
+    "select": "strategies",
+    "train": "models",
+    "evaluate": "models",
+}
 ROUNDS = {"follows": "rounds", "epochs": 2, "steps": 2}
 
 
@@ -42,11 +54,10 @@ def parameters() -> dict[str, Any]:
     return yaml.safe_load(yaml.safe_dump(raw))
 
 
-def stage(verb: str, *names: str) -> None:
-    for name in names or [None]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", [f"stages.{verb}", *([name] if name else [])])
-            importlib.import_module(f"stages.{verb}").main()
+def stage(verb: str, *arguments: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"stages.{verb}", *arguments])
+        importlib.import_module(f"stages.{verb}").main()
 
 
 @pytest.fixture(scope="module")
@@ -58,17 +69,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for verb, names in (
-            ("download", []),
-            ("split", []),
-            ("pretrain", raw["pretrain"]),
-            ("extract", raw["extractors"]),
-            ("select", raw["strategies"]),
-            ("train", raw["models"]),
-            ("evaluate", raw["models"]),
-            ("compare", []),
-        ):
-            stage(verb, *names)
+        stage("download")
+        stage("split")
+        for verb, section in SECTIONS.items():
+            for name in raw[section]:
+                stage(verb, name)
+        stage("compare")
     return folder
 
 
@@ -128,18 +134,92 @@ def test_nothing_is_left_to_go_on_from(project: Path) -> None:
     assert not [path for path in (project / ".scratch").iterdir() if path.is_dir() and path.name != "checked"]
 
 
+@pytest.fixture
+def change(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes a copy of the project with other values in sections of params.yaml, and works in it from then on."""
+
+    def copied(name: str, **sections: Any) -> Path:
+        copy = shutil.copytree(project, tmp_path / name)
+        raw = parameters()
+        for section, values in sections.items():
+            raw[section] |= values
+        (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+        monkeypatch.chdir(copy)
+        return copy
+
+    return copied
+
+
 def test_a_budget_that_the_start_spends_is_one_round_and_said_to_be(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    change: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copy = shutil.copytree(project, tmp_path / "copy")
-    raw = parameters()
-    raw["labels"]["budget"] = 20
-    (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
-    monkeypatch.chdir(copy)
+    copy = change("copy", labels={"budget": 20})
     stage("train", "badge")
     said = "models.badge: labels.budget=20 is spent with rounds.start=20: one round, and nothing is asked\n"
     assert said in capsys.readouterr().err
     assert pd.read_csv(of(copy, "badge", 0, "asked.csv"))["round"].tolist() == [1] * 20
+
+
+def test_a_budget_above_what_is_shown_asks_about_all_of_it(change: Callable[..., Path]) -> None:
+    copy = change("copy", labels={"budget": "100%"}, rounds={"step": 10_000})
+    stage("train", "few_classes")
+    asked = pd.read_csv(of(copy, "few_classes", 1, "asked.csv"))
+    with np.load(copy / "data" / "split" / "pool.npz") as pool:
+        names = np.load(copy / "data" / "raw" / "train" / "names.npy")[pool["indices"][pool["labels"] < 4]]
+    assert len(names) > 100 and sorted(asked["image"]) == sorted(names)
+    assert asked["round"].tolist() == [1] * 20 + [2] * (len(names) - 20)
+
+
+def test_warm_rounds_begin_as_cold_ones_do_and_end_elsewhere(project: Path, change: Callable[..., Path]) -> None:
+    copy = change("copy", rounds={"warm": True})
+    stage("train", "passive")
+    warm, cold = (pd.read_csv(of(folder, "passive", 0, "history.csv")) for folder in (copy, project))
+    pd.testing.assert_frame_equal(warm[:2], cold[:2])
+    assert (warm["loss"][2:] != cold["loss"][2:]).all()
+
+
+def test_a_killed_run_does_not_go_on_with_rounds_of_another_plan(
+    change: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the steps of 15 images there is a request by the time that it is killed; then come steps of 10."""
+    copy = change("copy")
+    real, trained = learning.fit, []
+
+    def fit(*arguments: Any, **named: Any) -> Any:
+        trained.append(1)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments, **named)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(learning, "fit", fit)
+        stage("train", "margin")
+    assert list((copy / ".scratch").glob("train-margin-*/seed-0-round-1.json"))
+    raw = parameters()
+    raw["rounds"]["step"] = 10
+    (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    stage("train", "margin")
+    other = change("other", rounds={"step": 10})
+    stage("train", "margin")
+    assert pd.read_csv(of(copy, "margin", 0, "asked.csv"))["round"].tolist() == [1] * 20 + [2] * 10 + [3] * 10
+    for file in ("weights.safetensors", "history.csv", "asked.csv"):
+        assert of(copy, "margin", 0, file).read_bytes() == of(other, "margin", 0, file).read_bytes(), file
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_guesses_that_are_handed_out_are_those_of_the_seeds_own_model(
+    project: Path, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    folder = tmp_path / "out"
+    stage("select", "random", "--export", str(folder), "--seed", str(seed), "--model", "at_once")
+    handed = pd.read_csv(folder / "labels.csv", dtype={"guess": str})
+    names = np.load(Path("data/raw/train/names.npy")).tolist()
+    pictures = np.load(Path("data/raw/train/images.npy"))[[names.index(image) for image in handed["image"]]]
+    encoder, head = kept.load(of(project, "at_once", seed))
+    embedding = measure.embed(encoder, Images(pictures, np.arange(len(pictures)), torch.device("cpu")), half=False)
+    assert len(handed) == 40
+    assert handed["guess"].tolist() == [str(one) for one in measure.classify(head, embedding)]
 
 
 @pytest.mark.parametrize("model", ["margin", "badge"])
