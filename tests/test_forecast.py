@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy.optimize import curve_fit
+from scipy.optimize import curve_fit, nnls
+from scipy.stats import t
 
+from stages import forecast as forecasting
 from stages.forecast import Points, forecast
 
 LABELS = np.array([100.0, 200, 400, 800])
@@ -26,6 +28,11 @@ def noisy(seed: int, a: float, b: float, c: float, labels: np.ndarray = LABELS, 
     noise = np.random.default_rng(seed).normal(scale=0.01, size=(seeds, len(labels)))
     values = law(labels, a, b, c) + noise
     return Points(labels, values.mean(axis=0), values.std(axis=0, ddof=1), np.full(len(labels), seeds))
+
+
+def error(labels: np.ndarray, drop: float, power: float, floor: float) -> np.ndarray:
+    """The law in the form in which it is fitted."""
+    return drop * (labels / LABELS[-1]) ** -power + floor
 
 
 def needed(gain: float, a: float, b: float, labels: float = LABELS[-1]) -> float:
@@ -52,9 +59,6 @@ def test_the_fit_is_that_of_scipy_from_many_starts() -> None:
         # with very many seeds, a point's weight is that of its own spread
         many = Points(LABELS, found.accuracy, spread, np.full(len(LABELS), 10**6))
 
-        def error(labels: np.ndarray, drop: float, power: float, floor: float) -> np.ndarray:
-            return drop * (labels / LABELS[-1]) ** -power + floor
-
         def misfit(found: np.ndarray, points: Points = many, spread: np.ndarray = spread) -> float:
             return float((((1 - points.accuracy - error(LABELS, *found)) / spread) ** 2).sum())
 
@@ -67,13 +71,62 @@ def test_the_fit_is_that_of_scipy_from_many_starts() -> None:
         assert misfit(np.array([ours.drop, ours.power, ours.floor])) <= min(map(misfit, others)) * 1.0001 + 1e-6
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    truth, held = needed(0.01, 3, 0.5), 0
-    for seed in range(100):
-        more = forecast(noisy(seed, 3, 0.5, 0.1), samples=300).more(0.01)
+def test_the_fit_at_given_powers_is_least_squares_without_a_negative() -> None:
+    """Also of errors that rise, and of those that fall faster than to a floor: there one of the two is 0."""
+    generator = np.random.default_rng(0)
+    errors, weights = generator.uniform(size=(60, 4)), generator.uniform(0.1, 10, size=4)
+    errors[:40].sort()  # rise
+    errors[20:40] = errors[20:40, ::-1]  # fall
+    powers, seen = np.array([0.01, 0.5, 3]), set()
+    falls = np.exp(-powers[:, None] * np.log(LABELS / LABELS[-1]))
+    drop, floor, misfit = forecasting._linear(errors, weights, falls[None], True)
+    for sample, place in np.ndindex(drop.shape):
+        columns = np.sqrt(weights)[:, None] * np.stack([falls[place], np.ones(4)], axis=1)
+        expected, rest = nnls(columns, np.sqrt(weights) * errors[sample])
+        assert [drop[sample, place], floor[sample, place]] == pytest.approx(expected, abs=1e-6)
+        assert misfit[sample, place] == pytest.approx(rest**2, abs=1e-9)
+        seen.add(tuple((expected > 0).tolist()))
+    assert seen == {(True, True), (True, False), (False, True)}
+
+
+def test_a_point_whose_seeds_agree_by_chance_does_not_rule_the_fit() -> None:
+    """Variances of 3 seeds are drawn towards their mean, as by a prior of 4 degrees of freedom beside their 2."""
+    accuracy = law(LABELS, 3, 0.5, 0.1) + np.array([0.01, -0.02, 0.02, -0.01])
+    spread = np.array([0.02, 0, 0.01, 0.03])
+    errors = np.sqrt((4 * (spread**2).mean() + 2 * spread**2) / 6 / 3)
+
+    bounds = ([0, 0.001, 0], [np.inf, 3, np.inf])
+    expected, _ = curve_fit(error, LABELS, 1 - accuracy, (0.1, 0.5, 0.05), errors, bounds=bounds, xtol=1e-12)
+    found = forecast(Points(LABELS, accuracy, spread, np.full(4, 3)))
+    assert found.law.accuracy(LABELS) == pytest.approx(1 - error(LABELS, *expected), abs=1e-5)
+    assert np.abs(found.law.accuracy(LABELS) - accuracy)[1] > 0.005
+
+
+def test_a_spread_of_few_seeds_is_less_sure_than_the_same_of_many() -> None:
+    """The same standard error of the means, from 4 degrees of freedom and from 796: Student's quantiles are apart."""
+    few = points(law(LABELS, 3, 0.5, 0.1), spread=0.001, seeds=2)
+    many = points(law(LABELS, 3, 0.5, 0.1), spread=0.01, seeds=200)
+    bands = [forecast(one, samples=10_000).band(LABELS) for one in (few, many)]
+    wide, narrow = (high - low for low, high in bands)  # type: ignore[misc]
+    assert wide / narrow == pytest.approx(np.full(4, t.ppf(0.975, 4) / t.ppf(0.975, 796)), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("floor", "seeds", "least", "most"),
+    # a law without a floor bends one way only, and its lower end is then too high
+    [(0.1, 3, 0.92, 0.99), (0.1, 10, 0.9, 0.97), (0, 3, 0.8, 0.95), (0, 10, 0.8, 0.95)],
+)
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(
+    floor: float, seeds: int, least: float, most: float
+) -> None:
+    truth, held, below = needed(0.01, 3, 0.5), 0, 0
+    for seed in range(200):
+        more = forecast(noisy(seed, 3, 0.5, floor, seeds=seeds), samples=300).more(0.01)
         assert more.low is not None and more.high is not None and more.low <= more.high
         held += more.low <= truth <= more.high
-    assert held >= 90
+        below += more.high < truth
+    assert least <= held / 200 <= most
+    assert below <= 10
 
 
 def test_more_seeds_make_a_narrower_interval_and_more_gain_needs_more_labels() -> None:

@@ -79,6 +79,17 @@ def test_scale_shift_copies_and_constant_columns_change_nothing(digits: tuple[np
     assert probe_accuracy(changed(train), told, changed(test), truth) == pytest.approx(wanted, abs=0.005)
 
 
+def test_columns_that_never_vary_do_not_weaken_the_strength() -> None:
+    """As of an extractor whose features are mostly dead: by their number the strength would be a thirtieth."""
+    known, asked = clouds(120, 0, 30), clouds(2000, 1, 30)
+
+    def padded(points: np.ndarray) -> np.ndarray:
+        return np.concatenate([points, np.full((len(points), 870), 3, np.float32)], axis=1)
+
+    wanted = probe_accuracy(*known, *asked)
+    assert probe_accuracy(padded(known[0]), known[1], padded(asked[0]), asked[1]) == pytest.approx(wanted, abs=0.001)
+
+
 def test_unknown_labels_are_left_out_on_both_sides(digits: tuple[np.ndarray, ...]) -> None:
     train, known, test, truth = digits
     some, others = np.arange(len(known)) % 5 == 0, np.arange(len(truth)) % 2 == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import questions, revisions
+from stages import compare, questions, revisions
 from stages.errors import UserError
 
 # "train" makes the metrics of two models from one parameter
@@ -93,6 +93,33 @@ def test_commits_and_the_workspace(inside: Path, capsys: pytest.CaptureFixture[s
     assert [cell.strip() for cell in out.splitlines()[3].split("|")[2:9]] == [
         *("0.3", "0.4", "0.8", "0.3", "+0.1", "+0.5", "0"),
     ]
+
+
+def test_the_command_compares_the_figure_that_it_names(
+    inside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["compare", "--revisions", "main", "other", "--metric", "nmi"])
+    compare.main()
+    row = capsys.readouterr().out.splitlines()[3]
+    assert [cell.strip() for cell in row.split("|")[1:5]] == ["gradual", "0.3", "0.4", "+0.1"]
+    monkeypatch.setattr(sys, "argv", ["compare", "--revisions", "main", "other"])
+    compare.main()
+    assert "| main (%) | other (%) |" in capsys.readouterr().out
+
+
+def test_advice_across_revisions_is_on_the_figure_that_the_command_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(tmp_path, "git", "init", "-q", "-b", "main")
+    for labels, f1 in ((100, 0.3), (200, 0.4)):
+        commit(tmp_path, {"probe": {"accuracy": 0.9, "macro_f1": f1, "labels_used": labels}})
+        command(tmp_path, "git", "tag", f"with_{labels}")
+    monkeypatch.chdir(tmp_path)
+    asked = ["--advice", "probe", "--revisions", "with_100", "with_200", "--metric", "macro_f1"]
+    monkeypatch.setattr(sys, "argv", ["compare", *asked])
+    compare.main()
+    printed = capsys.readouterr().out
+    assert printed.startswith("macro_f1 at with_100, with_200.\n") and "probe: 40.0 % with 200 labels" in printed
 
 
 def test_an_unknown_revision_is_refused_with_the_nearest(inside: Path) -> None:

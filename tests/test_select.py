@@ -257,6 +257,24 @@ def test_the_radius_is_the_same_for_all_strategies_and_budgets(project: Path, mo
     assert len(radii) == 2 * 2 * len(STRATEGIES) and len(set(radii)) == 1
 
 
+@pytest.mark.parametrize("scale", [0.01, 1, 1000])
+def test_coverage_is_by_a_radius_of_the_features_own_scale(
+    scale: float, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = scale * np.load(layout.FEATURES / "any" / "pool.npy")
+    give_features(features)
+    folder = stage("random", monkeypatch)
+    said = layout.read_json(folder / "quality.json")["seeds"]
+    distances = np.sort(np.linalg.norm(features[:, None] - features[None], axis=2), axis=1)
+    # 1 % of 60 images is the nearest other one
+    radius = np.quantile(distances[:, 1], 0.5, method="lower")
+    for one, ranked in zip(said, np.load(folder / "ranking.npy"), strict=True):
+        assert one["coverage_radius"] == pytest.approx(radius, rel=1e-4)
+        nearest = np.linalg.norm(features[:, None] - features[None, ranked[:9]], axis=2).min(axis=1)
+        assert one["coverage"] == pytest.approx((nearest <= one["coverage_radius"]).mean())
+        assert 9 / IMAGES <= one["coverage"] < 0.6
+
+
 def test_missing_features_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (layout.FEATURES / "any" / "pool.npy").unlink()
     with pytest.raises(UserError, match=r"pool\.npy is missing"):

@@ -91,15 +91,21 @@ class TestDBSCAN:
 
 class TestOPTICS:
     @METRICS
-    @pytest.mark.parametrize(("min_samples", "smallest"), [(2, None), (5, None), (4, 20)])
-    def test_clusters_are_those_of_scikit_learn(self, metric: str, min_samples: int, smallest: int | None) -> None:
+    @pytest.mark.parametrize(
+        ("min_samples", "smallest", "xi"),
+        [(2, None, 0.05), (5, None, 0.05), (4, 20, 0.05), (5, None, 0.01), (5, 20, 0.1)],
+    )
+    def test_clusters_are_those_of_scikit_learn(
+        self, metric: str, min_samples: int, smallest: int | None, xi: float
+    ) -> None:
         pool = clouds()
         theirs = cluster.OPTICS(
             min_samples=min_samples,
             min_cluster_size=smallest,
+            xi=xi,
             metric="minkowski" if metric == "euclidean" else "cosine",
         )
-        found = select("optics", pool, metric=metric, min_samples=min_samples, min_cluster_size=smallest)
+        found = select("optics", pool, metric=metric, min_samples=min_samples, min_cluster_size=smallest, xi=xi)
         assert_same(found, theirs.fit_predict(pool.astype(float)))
 
     def test_a_cluster_size_above_the_pool_finds_none(self) -> None:
