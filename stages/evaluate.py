@@ -7,10 +7,9 @@ confusion.csv (all seeds together) and embedding.npz (of the first seed, for the
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from stages import kmeans, layout, neighbours, novelty, params, scores
@@ -20,8 +19,13 @@ from stages.training import kept, measure
 from stages.training.device import half, pick
 from stages.training.images import Images
 
+if TYPE_CHECKING:
+    import pandas
+
 
 def main() -> None:
+    import pandas as pd
+
     parameters = params.read()
     name = parameters.models.named(sys.argv[1:])
     settings, wanted = parameters.models[name], parameters.evaluation
@@ -82,8 +86,10 @@ def main() -> None:
     print(f"{name}: test accuracy {', '.join(f'{accuracy:.2%}' for accuracy in measured) or 'not measured'}")
 
 
-def of_history(history: pd.DataFrame) -> dict[str, Any]:
+def of_history(history: pandas.DataFrame) -> dict[str, Any]:
     """The last epoch's validation accuracy, and the best epoch's under its own name; labels ever told; epochs."""
+    import pandas as pd
+
     measured = history.get("validation_accuracy", pd.Series(dtype=float)).dropna()
     return {
         "accuracy": None,
@@ -116,8 +122,10 @@ def of_embedding(
     return figures | scores.clustering(labels, found) | {"silhouette": scores.silhouette(test.cpu().numpy(), found)}
 
 
-def by_class(history: pd.DataFrame, classes: list[str]) -> dict[str, np.ndarray]:
+def by_class(history: pandas.DataFrame, classes: list[str]) -> dict[str, np.ndarray]:
     """For each class by name: its validation accuracy after each epoch, [E], or [0] where it was not measured."""
+    import pandas as pd
+
     columns = {name: history.get(f"validation_accuracy/{name}", pd.Series(dtype=float)) for name in classes}
     return {name: column.dropna().to_numpy() for name, column in columns.items()}
 

@@ -41,11 +41,6 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float | None:
     return float(np.mean(2 * np.array(right) / np.array(both)))
 
 
-def per_class_accuracy(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[float | None]:
-    """The accuracy on the images of each class; None for a class without images."""
-    return [subset_accuracy(labels, predictions, [c]) for c in range(classes)]
-
-
 def subset_accuracy(labels: np.ndarray, predictions: np.ndarray, subset: Collection[int]) -> float | None:
     """The accuracy on the images of some classes. A prediction of any other class is wrong, not left out."""
     inside = np.isin(labels, list(subset))

@@ -50,10 +50,6 @@ def test_without_a_label_there_is_no_figure(score: Any) -> None:
     assert score(np.empty(0, int), np.empty(0, int)) is None
 
 
-def test_accuracy_of_each_class() -> None:
-    assert scores.per_class_accuracy(LABELS, PREDICTIONS, 4) == [0.5, 1, 0, None]
-
-
 def test_subset_counts_predictions_of_other_classes_as_wrong() -> None:
     assert scores.subset_accuracy(LABELS, PREDICTIONS, [0, 2]) == pytest.approx(1 / 3)
     assert scores.subset_accuracy(LABELS, PREDICTIONS, [3]) is None

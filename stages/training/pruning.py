@@ -61,11 +61,6 @@ class Pruner(nn.Module):
         for kernel, mask in zip(kernels(network), self._masks(), strict=True):
             kernel.mul_(mask)
 
-    def removed(self) -> float:
-        """The share of edges that are gone."""
-        left = self._masks()
-        return 1 - float(sum(mask.sum() for mask in left)) / sum(mask.numel() for mask in left)
-
     def _masks(self) -> list[Tensor]:
         return list(self.buffers())
 
