@@ -1,0 +1,103 @@
+"""Holds the data that dvc.yaml declares against what the stages open: a file that is read and not declared leaves stale
+results behind, and one that is declared and not read reruns what did not change."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages import preset
+from tests import blocks
+from tests.test_dvc_yaml import STAGES, Instance, instances, within
+
+ROOT = Path(__file__).parent.parent
+
+
+def parameters() -> dict[str, Any]:
+    """One or two instances of each stage, on the digits and a file of answers."""
+    raw = preset.overlay(blocks.base(), preset.load("demo"))
+    raw["seeds"] = [0]
+    raw["compute"]["device"] = "cpu"
+    raw["labels"] |= {"strategy": "random", "budget": 40, "file": "answers.csv"}
+    raw["rounds"] |= {"start": 20, "step": 20, "warm": True}
+    raw["evaluation"] |= {"umap": False, "map_images": 20}
+    raw["pretrain"]["simclr"] |= {"epochs": 1, "steps": 1}
+    raw["strategies"]["random"] |= {"extractor": "pixels"}
+    raw["strategies"] = {name: raw["strategies"][name] for name in ("random", "kmeans")}
+    raw["models"] = {name: raw["models"][name] | {"epochs": 2, "steps": 1} for name in ("supervised", "gradual")}
+    raw["models"]["asking"] = raw["models"]["supervised"] | {
+        "init": "simclr",
+        "follows": "rounds",
+        "acquisition": {"name": "margin"},
+    }
+    return yaml.safe_load(yaml.safe_dump(raw))
+
+
+INSTANCES = instances(parameters())
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """By the name of each instance, what it has read of the project's folder."""
+    folder = tmp_path_factory.mktemp("opened")
+    (folder / "data").mkdir()
+    (folder / "data" / "none").touch()
+    (folder / "answers.csv").write_text("image,label\n")
+    (folder / "params.yaml").write_text(yaml.safe_dump(parameters(), sort_keys=False))
+    commands = [[one.verb, one.key] if one.key else [one.verb] for one in INSTANCES]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.opened"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((folder / "opened.json").read_text())
+    return {one.name: [path for path in paths if not own(path)] for one, paths in zip(INSTANCES, found, strict=True)}
+
+
+def own(path: str) -> bool:
+    """Whether it is the parameters, or what a stage works at."""
+    return (
+        path == "params.yaml"
+        or within(path, ".scratch")
+        or ".partial" in {Path(one).suffix for one in Path(path).parts}
+    )
+
+
+def data(instance: Instance) -> list[str]:
+    """What it declares besides code."""
+    return [path for path in instance.paths("deps") if not within(path, "stages") and path != "data/none"]
+
+
+@pytest.mark.parametrize("instance", INSTANCES, ids=lambda one: one.name)
+def test_what_a_stage_opens_is_declared(instance: Instance, opened: dict[str, list[str]]) -> None:
+    # compare puts the pictures that it drew into its page
+    known = [*data(instance), *instance.paths("outs")]
+    assert not [path for path in opened[instance.name] if not any(within(path, one) for one in known)]
+
+
+@pytest.mark.parametrize("verb", STAGES)
+def test_what_a_stage_declares_one_of_its_instances_opens(verb: str, opened: dict[str, list[str]]) -> None:
+    """Random weights, say, need no image."""
+    mine = [one for one in INSTANCES if one.verb == verb]
+    read = [path for one in mine for path in opened[one.name]]
+    assert not [path for one in mine for path in data(one) if not any(within(found, path) for found in read)]
+
+
+def test_the_record_sees_files_of_every_kind(opened: dict[str, list[str]]) -> None:
+    """Mapped arrays, archives of arrays, tensors, tables, JSON."""
+    assert {"data/raw/train/images.npy", "data/split/pool.npz"} <= set(opened["train@asking"])
+    assert "data/encoders/simclr/seed-0/weights.safetensors" in opened["extract@simclr"]
+    assert {"data/models/asking/seed-0/history.csv", "data/selection/random/quality.json"} <= set(opened["compare"])
+    assert "answers.csv" in opened["split"]
