@@ -199,11 +199,54 @@ def test_a_killed_run_does_not_go_on_with_rounds_of_another_plan(
     raw["rounds"]["step"] = 10
     (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
     stage("train", "margin")
-    other = change("other", rounds={"step": 10})
-    stage("train", "margin")
     assert pd.read_csv(of(copy, "margin", 0, "asked.csv"))["round"].tolist() == [1] * 20 + [2] * 10 + [3] * 10
-    for file in ("weights.safetensors", "history.csv", "asked.csv"):
-        assert of(copy, "margin", 0, file).read_bytes() == of(other, "margin", 0, file).read_bytes(), file
+
+
+def test_a_killed_run_goes_on_as_nothing_but_itself(
+    change: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever differs, in the parameters or in a file that is read, gets a scratch folder of its own."""
+    base = parameters()
+    base["models"]["gradual"] = preset.load("demo")["models"]["gradual"] | {"epochs": 2, "steps": 2}
+
+    def killed(*arguments: Any, **named: Any) -> Any:
+        raise KeyboardInterrupt
+
+    def folders(model: str, **sections: Any) -> set[str]:
+        """The scratch folders there are after one more run with these sections, which is killed."""
+        Path("params.yaml").write_text(yaml.safe_dump(preset.overlay(base, sections), sort_keys=False))
+        with pytest.raises(KeyboardInterrupt):
+            stage("train", model)
+        return {path.name for path in Path(".scratch").glob("train-*") if path.is_dir()}
+
+    change("copy")
+    monkeypatch.setattr(learning, "fit", killed)
+    found = folders("gradual") | folders("margin")
+    assert folders("gradual") == folders("margin") == found and len(found) == 2
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("margin", {"models": {"margin": base["models"]["margin"] | {"batch_size": 32}}}),
+        ("margin", {"labels": {"budget": 30}}),
+        ("margin", {"rounds": {"warm": True}}),
+        ("margin", {"compute": {"precision": "bf16"}}),
+        ("gradual", {"schedule": {"start_share": 0.7}}),
+    ]
+    for model, sections in changes:
+        now = folders(model, **sections)
+        assert len(now) == len(found) + 1, sections
+        found = now
+    for file in (
+        "raw/description.json",
+        "split/description.json",
+        "split/pool.npz",
+        "split/validation.npz",
+        "selection/random/ranking.npy",
+        "encoders/scratch/seed-1/encoder.json",
+    ):
+        with (Path("data") / file).open("ab") as stream:
+            stream.write(b"\n")  # which every reader lets pass
+        now = folders("margin")
+        assert len(now) == len(found) + 1, file
+        found = now
 
 
 @pytest.mark.parametrize("seed", [0, 1])
