@@ -58,10 +58,7 @@ def export(
     trained = None if model is None else _trained(parameters, model, seed, classes)
     if trained is not None and trained.asks:
         known = np.array(sorted(places[image] for image in labelled), dtype=np.int64)
-        found, scores = trained.wanted(pool.packed, pool.indices, ranked, known, count, seed)
-        rows = [{"image": names[place], "rank": str(rank)} for rank, place in enumerate(found, 1)]
-        if scores is not None:
-            rows = [row | {trained.asks: f"{score:.6g}"} for row, score in zip(rows, scores, strict=True)]
+        rows = _wanted(trained, pool, names, ranked, known, count, seed)
     else:
         # in place of what was left without a label, others from further down
         ranks = range(len(rows) + 1, len(names) + 1)
@@ -134,6 +131,23 @@ def _pictures(facts: dict[str, Any], names: list[str], packed: np.ndarray) -> tu
         return pictures, None
     which = f"{len(lacking):,} of {len(names):,} images ({lacking[0]} ...)" if found else "each image"
     return pictures, f"People see the {packed.shape[1]} px {seen} of {which} that the network sees: {why}"
+
+
+def _wanted(
+    trained: Trained,
+    pool: layout.Part,
+    names: list[str],
+    ranked: np.ndarray,
+    known: np.ndarray,
+    count: int,
+    seed: int,
+) -> list[dict[str, str]]:
+    """Lines as of chosen.csv, of the images that the model asks about, with its score."""
+    found, scores = trained.wanted(pool.packed, pool.indices, ranked, known, count, seed)
+    rows = [{"image": names[place], "rank": str(rank)} for rank, place in enumerate(found, 1)]
+    if scores is None:
+        return rows
+    return [row | {str(trained.asks): f"{score:.6g}"} for row, score in zip(rows, scores, strict=True)]
 
 
 def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> Trained:
