@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from stages.acquisition import Asked, Candidates
 from stages.balance import balance
@@ -82,18 +80,11 @@ def alternate(
 def _candidates(
     plan: Plan, number: int, count: int, asked: np.ndarray, told: Told, classifier: Classifier, pool: Embedded
 ) -> Candidates:
-    embedding = pool.by(classifier)
-
-    def there(indices: np.ndarray) -> Tensor:
-        return torch.from_numpy(indices).to(embedding.device)
-
-    ranked = plan.ranking[~np.isin(plan.ranking, asked)]
-    return Candidates(
-        embedding,
+    return Candidates.among(
+        pool.by(classifier),
         classifier.kept()[1],
-        labelled=there(told.world.told(0)),
-        askable=there(np.sort(ranked)),
-        ranked=there(ranked),
+        known=told.world.told(0),
+        ranked=plan.ranking[~np.isin(plan.ranking, asked)],
         count=count,
         seed=plan.seed,
         round=number,

@@ -46,6 +46,26 @@ class Candidates:
     seed: int
     round: int
 
+    @classmethod
+    def among(
+        cls,
+        embedding: Tensor,
+        head: nn.Module,
+        *,
+        known: np.ndarray,
+        ranked: np.ndarray,
+        count: int,
+        seed: int,
+        round: int,
+    ) -> Candidates:
+        """From the images labelled and those that may be asked about, int64 [l] and [n], the latter in the order of the
+        ranking."""
+
+        def there(indices: np.ndarray) -> Tensor:
+            return torch.from_numpy(indices).to(embedding.device)
+
+        return cls(embedding, head, there(known), there(np.sort(ranked)), there(ranked), count, seed, round)
+
     def __post_init__(self) -> None:
         if not 1 <= self.count <= len(self.askable):
             raise UserError(

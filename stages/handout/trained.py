@@ -51,16 +51,11 @@ class Trained:
         count above n.
         """
         head, embedding = self._of(Images(packed, indices, self.device))
-
-        def there(places: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(places).to(self.device)
-
-        candidates = Candidates(
+        candidates = Candidates.among(
             embedding,
             head,
-            labelled=there(known),
-            askable=there(np.sort(ranked)),
-            ranked=there(ranked),
+            known=known,
+            ranked=ranked,
             count=count,
             seed=seed,
             # as many draws as there were requests: another after these answers
