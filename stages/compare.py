@@ -18,10 +18,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages import comparison, drawing, layout, report
-from stages.errors import run
-from stages.files import whole_file
-from stages.results import Names, gather
+from stages.base.errors import run
+from stages.base.files import whole_file
+from stages.project import layout
+from stages.project.results import Names, gather
+from stages.reporting import pictures, sections, tables
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
 
         questions.answer(question)
         return
-    from stages import params
+    from stages.project import params
 
     parameters = params.read()
     names = Names(
@@ -48,22 +49,22 @@ def main() -> None:
 def compare(names: Names, *, umap: bool) -> None:
     """Reads every result named, and writes metrics/ and plots/. Raises UserError for a result that is missing."""
     results = gather(names)
-    table = comparison.summary(results.scores)
+    table = tables.summary(results.scores)
     with whole_file(layout.METRICS / "metrics.json") as path:
-        layout.write_json(path, comparison.nested(table))
+        layout.write_json(path, tables.nested(table))
     with whole_file(layout.METRICS / "compare.csv") as path:
-        comparison.wide(table, "model").to_csv(path, index=False, lineterminator="\n")
+        tables.wide(table, "model").to_csv(path, index=False, lineterminator="\n")
     with whole_file(layout.METRICS / "selection.csv") as path:
-        strategies = comparison.wide(comparison.summary(results.strategies), "strategy")
+        strategies = tables.wide(tables.summary(results.strategies), "strategy")
         strategies.to_csv(path, index=False, lineterminator="\n")
     with whole_file(layout.PLOTS / "history.csv") as path:
         results.curves.to_csv(path, index=False, lineterminator="\n")
-    text = report.text(results)
+    text = sections.text(results)
     with whole_file(layout.METRICS / "compare.md") as path:
         path.write_text(text, encoding="utf-8")
-    pictures = drawing.draw(results, layout.PLOTS, umap=umap)
+    drawn = pictures.draw(results, layout.PLOTS, umap=umap)
     with whole_file(layout.PLOTS / "index.html") as path:
-        path.write_text(report.page(results, pictures), encoding="utf-8")
+        path.write_text(sections.page(results, drawn), encoding="utf-8")
     print(f"{text}\nThe page with the pictures: {layout.PLOTS / 'index.html'}")
 
 

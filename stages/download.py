@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import estimate, layout, params, tenants
+from stages.base import families
+from stages.base.errors import UserError, run
+from stages.base.files import whole_folder
 from stages.datasets import Dataset, Part, Settings, _extra
-from stages.errors import UserError, run
-from stages.files import whole_folder
+from stages.project import estimate, layout, params
 
 _BLOCK = 1 << 26  # bytes at once
 
@@ -23,7 +24,7 @@ _BLOCK = 1 << 26  # bytes at once
 def main() -> None:
     parameters = params.read()
     # a folder's images are counted only when they are read; pretrain and train ask again
-    estimate.check(parameters, getattr(tenants.load("datasets", parameters.data.name), "TRAINING_IMAGES", 0))
+    estimate.check(parameters, getattr(families.load("datasets", parameters.data.name), "TRAINING_IMAGES", 0))
     # outside the outputs and in the main repository, so that a broken download is gone on with from any copy
     root = Path(os.environ.get("DVC_ROOT", "."))
     download(parameters.data, layout.RAW, root / ".scratch" / "download", root)
@@ -53,11 +54,11 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
 
 
 def _load(settings: Settings, root: Path, scratch: Path) -> Dataset:
-    tenant = tenants.load("datasets", settings.name)
-    known = getattr(tenant, "LABELS", ("fine",))
+    member = families.load("datasets", settings.name)
+    known = getattr(member, "LABELS", ("fine",))
     if settings.labels not in known:
         raise UserError(f"data.labels={settings.labels}: {settings.name} has only {' and '.join(known)} labels")
-    dataset: Dataset = tenant.load(_rooted(settings, root), scratch)
+    dataset: Dataset = member.load(_rooted(settings, root), scratch)
     return dataset
 
 

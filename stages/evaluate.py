@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from stages import kmeans, layout, neighbours, novelty, params, scores
-from stages.errors import run
-from stages.files import whole_folder
-from stages.training import kept, measure
+from stages.base.errors import run
+from stages.base.files import whole_folder
+from stages.geometry import kmeans, neighbours
+from stages.measures import novelty, predictions
+from stages.project import layout, params
+from stages.training import measure, saved
 from stages.training.device import half, pick
 from stages.training.images import Images
 
@@ -36,11 +38,11 @@ def main() -> None:
     images, database = (Images(part.packed, part.indices, device) for part in (test, pool))
     in_half = half(parameters.compute, device)
     seeds: list[dict[str, Any]] = []
-    predictions: list[np.ndarray] = []
+    guesses: list[np.ndarray] = []
     shown: torch.Tensor | None = None
     for seed in parameters.seeds:
         folder = layout.seed_folder(layout.MODELS / name, seed)
-        encoder, head = kept.load(folder)
+        encoder, head = saved.load(folder)
         encoder.to(device), head.to(device)
         history = pd.read_csv(folder / "history.csv")
         figures = of_history(history)
@@ -53,18 +55,18 @@ def main() -> None:
             figures |= of_embedding(
                 embedding, test.labels, reference, pool.labels, len(classes), wanted.neighbours, seed
             )
-        figures["accuracy"] = scores.accuracy(test.labels, predicted)
-        figures["balanced_accuracy"] = scores.balanced_accuracy(test.labels, predicted)
-        figures["macro_f1"] = scores.macro_f1(test.labels, predicted)
+        figures["accuracy"] = predictions.accuracy(test.labels, predicted)
+        figures["balanced_accuracy"] = predictions.balanced_accuracy(test.labels, predicted)
+        figures["macro_f1"] = predictions.macro_f1(test.labels, predicted)
         for subset, ids in wanted.class_ids(classes).items():
-            figures[f"accuracy/{subset}"] = scores.subset_accuracy(test.labels, predicted, ids)
+            figures[f"accuracy/{subset}"] = predictions.subset_accuracy(test.labels, predicted, ids)
         introduced = layout.read_json(folder / "introduced.json")
         through = by_class(history, classes)
         figures["validation_balanced_accuracy_last"] = balanced(through)
         figures |= novelty.summary(through, introduced)
         each = of_classes(through, introduced, test.labels, predicted)
         seeds.append({"seed": seed, "scores": figures, "per_class": each})
-        predictions.append(predicted)
+        guesses.append(predicted)
 
     unknown = int((test.labels < 0).sum())
     notes = [f"{unknown} test images without a label are left out"] if unknown else []
@@ -72,8 +74,8 @@ def main() -> None:
         notes.append("no test image has a label: what needs one is left out")
     if all(one["scores"]["validation_accuracy_last"] is None for one in seeds):
         notes.append("no image is held out for validation: there is no accuracy by epoch")
-    truth = np.tile(test.labels, len(predictions))
-    counts = scores.confusion(truth, np.concatenate(predictions), len(classes))
+    truth = np.tile(test.labels, len(guesses))
+    counts = predictions.confusion(truth, np.concatenate(guesses), len(classes))
     with whole_folder(layout.EVALUATION / name) as folder:
         content = {"model": name, "regime": settings.regime, "seeds": seeds, "notes": notes}
         layout.write_json(folder / "scores.json", content)
@@ -119,7 +121,11 @@ def of_embedding(
         return figures
     _, clusters, _ = kmeans.kmeans(test, classes, seed=seed)
     found = clusters.cpu().numpy()
-    return figures | scores.clustering(labels, found) | {"silhouette": scores.silhouette(test.cpu().numpy(), found)}
+    return (
+        figures
+        | predictions.clustering(labels, found)
+        | {"silhouette": predictions.silhouette(test.cpu().numpy(), found)}
+    )
 
 
 def by_class(history: pandas.DataFrame, classes: list[str]) -> dict[str, np.ndarray]:
@@ -143,9 +149,9 @@ def of_classes(
     validation accuracy, what was forgotten, best minus last, and how it was learnt (novelty.of_class)."""
     return {
         name: {
-            "test_accuracy": scores.subset_accuracy(labels, predicted, [number]),
+            "test_accuracy": predictions.subset_accuracy(labels, predicted, [number]),
             "introduced_epoch": epoch,
-            **scores.forgetting(through[name]),
+            **predictions.forgetting(through[name]),
             **novelty.of_class(name, through, introduced),
         }
         for number, (name, epoch) in enumerate(introduced.items())

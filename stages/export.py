@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from stages import handout, layout, tenants
-from stages.errors import UserError
+from stages import handout
+from stages.base import families
+from stages.base.errors import UserError
 from stages.handout import Origin
 from stages.handout.trained import Trained
-from stages.params import Params
-from stages.training import kept
+from stages.project import layout
+from stages.project.params import Params
+from stages.training import saved
 from stages.training.device import half, pick
 
 MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
@@ -116,7 +118,7 @@ def _pictures(facts: dict[str, Any], names: list[str], packed: np.ndarray) -> tu
     found: dict[str, handout.Picture] = {}
     side = round(SIDE * min(1, FULL / len(names)) ** 0.5)
     seen, why = "picture", f"data.name={facts['name']} has no other"
-    originals = getattr(tenants.load("datasets", facts["name"]), "originals", None)
+    originals = getattr(families.load("datasets", facts["name"]), "originals", None)
     if originals is not None:
         seen, why = "crop", "not in data.source now, not to be read, or changed since the download"
         try:
@@ -155,7 +157,7 @@ def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> T
     folder, again = layout.seed_folder(layout.MODELS / model, seed), f"run `dvc repro train@{model}`"
     if not folder.exists():
         raise UserError(f"--model {model}: {folder} is missing; {again}")
-    encoder, head = kept.load(folder)
+    encoder, head = saved.load(folder)
     if list(layout.read_json(folder / "introduced.json")) != classes:
         raise UserError(f"--model {model}: it was trained for other classes than the data have now; {again}")
     device = pick(parameters.compute)

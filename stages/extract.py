@@ -13,11 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from stages import kmeans, layout, neighbours, params, scores, tenants
-from stages.errors import UserError, run
+from stages.base import families
+from stages.base.errors import UserError, run
+from stages.base.files import whole_folder
 from stages.extractors._batches import Rows
-from stages.files import whole_folder
-from stages.linear_probe import probe_accuracy
+from stages.geometry import kmeans, neighbours
+from stages.measures import predictions
+from stages.measures.linear_probe import probe_accuracy
+from stages.project import layout, params
 from stages.training.device import autocast, half, pick
 
 NEIGHBOURS = 10
@@ -38,7 +41,7 @@ def main() -> None:
     # both parts lie in the same packed array, so that the network is made once
     images = Rows(pool.packed, np.concatenate([pool.indices, validation.indices]))
     with autocast(device, half(parameters.compute, device)):
-        features = tenants.load("extractors", settings.extractor).extract(images, settings, weights, device)
+        features = families.load("extractors", settings.extractor).extract(images, settings, weights, device)
     seconds = time.perf_counter() - images.first_read
     if not np.isfinite(features).all():
         raise UserError(f"extractor {name} gave numbers that are not finite; set compute.precision=fp32")
@@ -105,8 +108,8 @@ def quality(
     else:
         _, clusters, _ = kmeans.kmeans(torch.from_numpy(pool).to(device), classes, seed=seed)
         found = clusters.cpu().numpy()
-        agreement = scores.clustering(pool_labels, found)
-        figures["kmeans_accuracy"] = scores.cluster_accuracy(pool_labels, found)
+        agreement = predictions.clustering(pool_labels, found)
+        figures["kmeans_accuracy"] = predictions.cluster_accuracy(pool_labels, found)
         figures["kmeans_nmi"], figures["kmeans_ari"] = agreement["nmi"], agreement["ari"]
 
     return {**figures, "notes": notes}

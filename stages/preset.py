@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from stages import tenants
-from stages.errors import UserError, run
-from stages.params import FAMILIES, FILE, load_yaml
+from stages.base import families
+from stages.base.errors import UserError, run
+from stages.project.params import FAMILIES, FILE, load_yaml
 
 _FOLDER = Path(__file__).parent / "presets"
 
@@ -55,7 +55,7 @@ def load(name: str) -> dict[str, Any]:
     """The overlay of that name, with the one that it extends. Raises UserError, with the nearest name, where there is
     none."""
     if name not in names():
-        raise UserError(f"no preset {name!r}; {tenants.choices(name, names())}")
+        raise UserError(f"no preset {name!r}; {families.choices(name, names())}")
     found = load_yaml(_FOLDER / f"{name}.yaml")
     below = found.pop("extends", None)
     return overlay(load(below), found) if below else found
@@ -77,7 +77,7 @@ def only(raw: Mapping[str, Any], kept: list[str]) -> dict[str, Any]:
     another. Raises UserError for a name that is none of them."""
     for name in kept:
         if name not in raw["pretrain"]:
-            raise UserError(f"--only {','.join(kept)}: no pretrain.{name}; {tenants.choices(name, raw['pretrain'])}")
+            raise UserError(f"--only {','.join(kept)}: no pretrain.{name}; {families.choices(name, raw['pretrain'])}")
     result = dict(raw, pretrain={name: block for name, block in raw["pretrain"].items() if name in kept})
     gone = {f"encoders/{name}" for name in raw["pretrain"]} - {f"encoders/{name}" for name in kept}
     result["extractors"] = {name: block for name, block in raw["extractors"].items() if block["weights"] not in gone}

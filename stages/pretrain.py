@@ -11,9 +11,12 @@ import sys
 
 import numpy as np
 
-from stages import encoders, estimate, layout, params, tenants
-from stages.errors import run
-from stages.training import checkpoint, workers, world
+from stages import encoders
+from stages.base import families
+from stages.base.errors import run
+from stages.project import estimate, layout, params
+from stages.supervision import exposure
+from stages.training import checkpoint, workers
 from stages.training.device import half, pick
 from stages.training.images import Images
 from stages.training.loop import Hardware, fit, seed_all
@@ -25,7 +28,7 @@ def main() -> None:
     parameters = params.read()
     name = parameters.pretrain.named(sys.argv[1:])
     settings = parameters.pretrain[name]
-    method_file = tenants.load("pretraining", settings.method)
+    method_file = families.load("pretraining", settings.method)
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
     seen = layout.Seen.read(layout.SEEN)
@@ -54,13 +57,13 @@ def main() -> None:
                 if images is None:
                     packed = np.load(layout.needed(layout.RAW / "train" / "images.npy"), mmap_mode="r")
                     images = Images(packed, seen.indices, device)
-                shown = world.everything(len(seen.indices), settings.epochs)
+                shown = exposure.everything(len(seen.indices), settings.epochs)
                 if settings.classes is not None:
-                    shown = world.fixed(seen.labels, np.array([], int), settings.classes, settings.epochs)
+                    shown = exposure.fixed(seen.labels, np.array([], int), settings.classes, settings.epochs)
                 history = fit(
                     method,
                     images,
-                    world.Told(np.full(len(seen.indices), -1), shown),
+                    exposure.Told(np.full(len(seen.indices), -1), shown),
                     shown,
                     seed=seed,
                     hardware=hardware,

@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages import advice, budgets, comparison, layout, pairs, params, report, results, revisions, tenants
-from stages.errors import UserError
-from stages.files import whole_file
-from stages.forecast import Points
+from stages.advice import points, words
+from stages.advice.forecast import Points
+from stages.base import families
+from stages.base.errors import UserError
+from stages.base.files import whole_file
+from stages.project import layout, params, results
+from stages.reporting import pairs, revisions, sections, tables
 
 
 def answer(question: Namespace) -> None:
@@ -55,10 +58,10 @@ def advise(models: Sequence[str], seeds: Sequence[int], wanted: Sequence[str], c
     have rounds), and writes them to a CSV file."""
     for name in wanted:
         if name not in models:
-            raise UserError(f"--advice {name}: no model of params.yaml; {tenants.choices(name, models)}")
+            raise UserError(f"--advice {name}: no model of params.yaml; {families.choices(name, models)}")
     histories = {(name, seed): results.history(name, seed) for name in wanted or models for seed in seeds}
-    points = budgets.by_round(comparison.curves(histories))
-    _advise("Validation accuracy after each round.", points, wanted, csv)
+    curves = points.by_round(tables.curves(histories))
+    _advise("Validation accuracy after each round.", curves, wanted, csv)
 
 
 def advise_across(wanted: Sequence[str], names: Sequence[str], metric: str, csv: Path | None) -> None:
@@ -67,24 +70,24 @@ def advise_across(wanted: Sequence[str], names: Sequence[str], metric: str, csv:
     names = list(dict.fromkeys(names))
     metrics = {name: revisions.read(name, layout.METRICS / "metrics.json") for name in names}
     revisions.check(metrics, metric)
-    if not comparison.is_accuracy(metric) or metric.endswith("_std"):
+    if not tables.is_accuracy(metric) or metric.endswith("_std"):
         raise UserError(f"--metric {metric}: advice is on accuracies and macro_f1; name one of them")
-    points = budgets.by_revision(metrics.values(), metric)
+    curves = points.by_revision(metrics.values(), metric)
     for name in wanted:
-        if name not in points:
-            raise UserError(f"--advice {name}: no revision has its {metric}; {tenants.choices(name, points)}")
-    _advise(f"{metric} at {', '.join(names)}.", points, wanted, csv)
+        if name not in curves:
+            raise UserError(f"--advice {name}: no revision has its {metric}; {families.choices(name, curves)}")
+    _advise(f"{metric} at {', '.join(names)}.", curves, wanted, csv)
 
 
-def _advise(of: str, points: Mapping[str, Points], wanted: Sequence[str], csv: Path | None) -> None:
-    names = list(wanted or points)
-    found = advice.forecasts({name: points[name] for name in names if name in points})
-    refused = {name: advice.refusal(name, points.get(name)) for name in names if name not in found}
+def _advise(of: str, curves: Mapping[str, Points], wanted: Sequence[str], csv: Path | None) -> None:
+    names = list(wanted or curves)
+    found = words.forecasts({name: curves[name] for name in names if name in curves})
+    refused = {name: words.refusal(name, curves.get(name)) for name in names if name not in found}
     if not found:
-        raise UserError(next(iter(refused.values()), advice.refusal("--advice", None)))
-    lines = [refused[name] if name in refused else advice.sentence(name, found[name]) for name in names]
-    print("\n".join([of, advice.MEANING, "", *lines, ""]))
-    _give_out(advice.written(found), advice.rows(found), csv)
+        raise UserError(next(iter(refused.values()), words.refusal("--advice", None)))
+    lines = [refused[name] if name in refused else words.sentence(name, found[name]) for name in names]
+    print("\n".join([of, words.MEANING, "", *lines, ""]))
+    _give_out(words.written(found), words.rows(found), csv)
 
 
 def one_table(kind: str, names: Sequence[str], seeds: Sequence[int], csv: Path | None) -> None:
@@ -96,17 +99,17 @@ def one_table(kind: str, names: Sequence[str], seeds: Sequence[int], csv: Path |
         figures = {name: [results.extractor(name)] for name in there}
     else:
         figures = results.figures(results.of_seeds(folder, "quality.json", there, seeds))
-    table = comparison.summary(figures)
-    wide = comparison.wide(table, "extractor" if kind == "features" else "strategy")
+    table = tables.summary(figures)
+    wide = tables.wide(table, "extractor" if kind == "features" else "strategy")
     rows = [{str(key): value for key, value in row.items()} for row in wide.to_dict("records")]
-    _give_out(report.part(kind, table), rows, csv)
+    _give_out(sections.part(kind, table), rows, csv)
     if missing := [name for name in names if name not in there]:
         print(f"\nNot there yet: {', '.join(missing)}")
 
 
 def _give_out(shown: list[list[str]], rows: list[dict[str, Any]], csv: Path | None) -> None:
     """Prints a table for people, in Markdown, and writes its rows to a CSV file if one is named."""
-    print(comparison.markdown(shown))
+    print(tables.markdown(shown))
     if csv:
         with whole_file(csv) as path:
             layout.write_table(path, rows)

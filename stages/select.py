@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from stages import layout, params, tenants
-from stages.errors import UserError, run
-from stages.files import whole_folder
-from stages.neighbours import nearest
+from stages.base import families
+from stages.base.errors import UserError, run
+from stages.base.files import whole_folder
+from stages.geometry.neighbours import nearest
+from stages.measures.choice import quality
+from stages.measures.worth import common_radius, worth
+from stages.project import layout, params
 from stages.selection import Selection, check_budget, full_ranking
-from stages.selection._quality import quality
-from stages.selection._worth import common_radius, worth
 from stages.training.device import pick
 
 AGREEMENT = ("homogeneity", "completeness", "v_measure", "ari", "ami", "nmi")  # of clusters with classes
@@ -60,7 +61,7 @@ def main() -> None:
     budget = parameters.labels.count(len(features), len(classes))
     asked, asked_labels = _asked(settings.extractor)
 
-    strategy = tenants.load("selection", settings.strategy)
+    strategy = families.load("selection", settings.strategy)
     selections = choose(strategy, features, budget, settings, seeds=parameters.seeds, device=device)
     radius = common_radius(features, device)
     points = torch.from_numpy(features).to(device)

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from stages import answers, layout, params, splitting
+from stages import answers
 from stages.answers.giving import give
-from stages.errors import UserError, run
-from stages.files import whole_folder
+from stages.base.errors import UserError, run
+from stages.base.files import whole_folder
+from stages.project import layout, params
+from stages.splitting import parts
 
 
 def main() -> None:
@@ -23,7 +25,7 @@ def main() -> None:
 
 
 def split(
-    settings: splitting.Settings,
+    settings: parts.Settings,
     raw: Path,
     target: Path,
     check: Callable[[list[str], int], None] | None = None,
@@ -48,32 +50,32 @@ def split(
             # nobody has said which there are: a misspelt one shows here alone
             counts = ", ".join(f"{name} {(train == number).sum():,}" for number, name in enumerate(classes))
             print(f"{answered}: classes of the answers: {counts}; list them in split.classes to have others refused")
-    result = splitting.split(train, test, classes, settings)
+    result = parts.split(train, test, classes, settings)
     if not len(result.pool.indices):
         raise UserError("no image is left for the pool; lower split.validation or change split.classes")
     if check is not None:
         check(result.classes, len(result.pool.indices))
     images = np.load(layout.needed(raw / "train" / "images.npy"), mmap_mode="r")
-    mean, std = splitting.mean_and_std(images, result.pool.indices)
-    parts = {"pool": result.pool, "validation": result.validation, "test": result.test}
+    mean, std = parts.mean_and_std(images, result.pool.indices)
+    rows_of = {"pool": result.pool, "validation": result.validation, "test": result.test}
     with whole_folder(target) as folder:
-        for name, rows in parts.items():
+        for name, rows in rows_of.items():
             np.savez(folder / f"{name}.npz", indices=rows.indices, labels=rows.labels)
         description = {
             "classes": result.classes,
             "size": facts["size"],
             "mean": mean,
             "std": std,
-            "counts": {name: _counts(rows.labels, result.classes) for name, rows in parts.items()},
+            "counts": {name: _counts(rows.labels, result.classes) for name, rows in rows_of.items()},
         }
         layout.write_json(folder / "description.json", description)
         _seen(result, own, facts, mean, std).write(folder / layout.SEEN.name)
-    sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in parts.items())
+    sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in rows_of.items())
     print(f"{target}: {sizes} images of {len(result.classes)} classes")
 
 
 def _seen(
-    result: splitting.Split, own: np.ndarray, facts: dict[str, Any], mean: list[float], std: list[float]
+    result: parts.Split, own: np.ndarray, facts: dict[str, Any], mean: list[float], std: list[float]
 ) -> layout.Seen:
     """The pool without the answers; `own` are the labels that the data set has."""
     rows = result.pool

@@ -12,15 +12,17 @@ from functools import partial
 import numpy as np
 from safetensors.torch import save_file
 
-from stages import encoders, estimate, layout, params, tenants
-from stages.asking import Plan, alternate
-from stages.errors import UserError, run
-from stages.learning import Job
+from stages import encoders
+from stages.base import families
+from stages.base.errors import UserError, run
+from stages.learning.job import Job
+from stages.learning.rounds import Plan, alternate
+from stages.project import estimate, layout, params
+from stages.supervision.exposure import Told
 from stages.training import checkpoint, measure, workers
 from stages.training.device import half, pick
 from stages.training.images import Images
 from stages.training.loop import Hardware
-from stages.training.world import Told
 
 
 def main() -> None:
@@ -84,7 +86,7 @@ def main() -> None:
             start_folder = layout.seed_folder(start, seed)
             learn = partial(job.learn, seed, start_folder, images, measure.Embedded(held_out, hardware.half))
             if settings.follows == "rounds":
-                acquisition = tenants.load("acquisition", settings.acquisition.name)
+                acquisition = families.load("acquisition", settings.acquisition.name)
                 ask = partial(acquisition.ask, settings=settings.acquisition)
                 embedded = measure.Embedded(images, hardware.half)
                 classifier, history, asked = alternate(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from stages import params, preset, tenants
-from stages.training.schedule import Schedule
+from stages import preset
+from stages.base import families
+from stages.project import params
+from stages.supervision.schedule import Schedule
 
 # of an extractor of the hubs, what does not hang on the model
 IMAGENET: dict[str, Any] = {
@@ -30,7 +32,7 @@ def schedule(**changes: Any) -> Schedule:
 
 @cache
 def blocks(section: str) -> dict[str, dict[str, Any]]:
-    """One block of a preset or params.yaml for each tenant of the family, by tenant: first of those presets that are
+    """One block of a preset or params.yaml for each member of the family, by member: first of those presets that are
     made for the small net and few steps."""
     family, key = params.FAMILIES[section]
     found: dict[str, dict[str, Any]] = {}
@@ -38,7 +40,7 @@ def blocks(section: str) -> dict[str, dict[str, Any]]:
     for source in (*map(preset.load, small), base(), *map(preset.load, preset.names())):
         for block in source.get(section, {}).values():
             found.setdefault(block[key], block | _few_images(block))
-    return {name: found[name] for name in tenants.names(family) if name in found}
+    return {name: found[name] for name in families.names(family) if name in found}
 
 
 def _few_images(block: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def from_hubs(library: str) -> list[str]:
     return sorted({block["model"] for block in taken if block.get("library") == library})
 
 
-def settings(section: str, tenant: str, **changes: Any) -> Any:
-    """The Settings of a tenant's block, changed."""
+def settings(section: str, member: str, **changes: Any) -> Any:
+    """The Settings of a member's block, changed."""
     family, _ = params.FAMILIES[section]
-    return tenants.load(family, tenant).Settings.model_validate(blocks(section)[tenant] | changes)
+    return families.load(family, member).Settings.model_validate(blocks(section)[member] | changes)

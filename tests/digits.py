@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from stages import encoders, tenants
+from stages import encoders
+from stages.base import families
 from stages.datasets.digits import load
+from stages.supervision.exposure import Told, everything, fixed
 from stages.training import measure
 from stages.training.images import Images
 from stages.training.loop import Hardware, fit, seed_all
-from stages.training.world import Told, everything, fixed
 from tests.blocks import settings
 from tests.tiny import CPU
 
@@ -33,30 +34,30 @@ def digits() -> tuple[Images, np.ndarray, Images, np.ndarray]:
     return Images(part.images, pool, CPU), part.labels[pool], Images(part.images, rest, CPU), part.labels[rest]
 
 
-def beats_random(section: str, tenant: str, path: Path, **changes: Any) -> bool:
+def beats_random(section: str, member: str, path: Path, **changes: Any) -> bool:
     """Whether a method's encoder gives a probe (ridge regression on 50 labels a class), or a regime's head, more of the
     held-out digits than the same probe has from the encoder's first random weights."""
-    random, trained = accuracies(section, tenant, path, **changes)
+    random, trained = accuracies(section, member, path, **changes)
     return trained > random
 
 
-def accuracies(section: str, tenant: str, path: Path, **changes: Any) -> tuple[float, float]:
+def accuracies(section: str, member: str, path: Path, **changes: Any) -> tuple[float, float]:
     """Held-out accuracy on random features, and after training; a regime is told 5 labels a class, as is its probe."""
     images, labels, _, _ = digits()
     each = 50 if section == "pretrain" else 5
     told = np.concatenate([np.flatnonzero(labels == c)[:each] for c in range(10)])
-    chosen = settings(section, tenant, **({"encoder": "conv4"} if section == "pretrain" else {}) | changes)
+    chosen = settings(section, member, **({"encoder": "conv4"} if section == "pretrain" else {}) | changes)
     seed_all(0, 0)
     encoder = encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3)
     random = probe(encoder, told)
     common = {"seed": 0, "hardware": HARDWARE, "resume": path}
     if section == "pretrain":
-        method = tenants.load("pretraining", tenant).build(encoder, chosen, TRAINED)
+        method = families.load("pretraining", member).build(encoder, chosen, TRAINED)
         world = everything(TRAINED, chosen.epochs)
         fit(method, images, Told(np.full(TRAINED, -1), world), world, **common)
         return random, probe(encoder, told)
     world = fixed(labels, told, 10, chosen.epochs)
-    model = tenants.load("regimes", tenant).build(encoder, 10, chosen, None, TRAINED)
+    model = families.load("regimes", member).build(encoder, 10, chosen, None, TRAINED)
     fit(model, images, Told(labels, world), world, **common)
     kept, head = model.kept()
     _, _, held_out, truth = digits()

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import compare, layout, questions
-from stages.errors import UserError
-from stages.results import Names
+from stages import compare, questions
+from stages.base.errors import UserError
+from stages.project import layout
+from stages.project.results import Names
 
 CLASSES = ["cat", "dog", "<ship & co>"]
 NAMES = Names(
@@ -299,7 +300,7 @@ def test_one_table_alone_needs_no_model_and_says_what_is_not_there(
 def test_the_command_takes_the_names_from_the_parameters(
     kind: str, names: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stages import params
+    from stages.project import params
 
     strategies, extractors = dict.fromkeys(NAMES.strategies), dict.fromkeys(NAMES.extractors)
     found = SimpleNamespace(seeds=[0, 1], strategies=strategies, extractors=extractors)

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from stages import tenants
+from stages.base import families
 from stages.training import checkpoint, loop
 from tests.blocks import blocks, settings
 from tests.tiny import EPOCHS, LABELS, make, pictures, train, trainable, world_of
 
-TENANTS = [(section, tenant) for section in ("pretrain", "models") for tenant in trainable(section)]
-each = pytest.mark.parametrize(("section", "tenant"), TENANTS)
+TENANTS = [(section, member) for section in ("pretrain", "models") for member in trainable(section)]
+each = pytest.mark.parametrize(("section", "member"), TENANTS)
 
 
 def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
@@ -29,49 +29,49 @@ def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 @pytest.mark.parametrize(("section", "family"), [("pretrain", "pretraining"), ("models", "regimes")])
 def test_every_file_has_a_block(section: str, family: str) -> None:
-    assert sorted(blocks(section)) == tenants.names(family)
+    assert sorted(blocks(section)) == families.names(family)
 
 
 @each
-def test_every_file_says_what_it_costs(section: str, tenant: str) -> None:
+def test_every_file_says_what_it_costs(section: str, member: str) -> None:
     family = "pretraining" if section == "pretrain" else "regimes"
-    assert tenants.load(family, tenant).cost(settings(section, tenant)) > 0
+    assert families.load(family, member).cost(settings(section, member)) > 0
 
 
 @each
-def test_the_same_twice_and_another_seed_another(section: str, tenant: str, tmp_path: Path) -> None:
-    first, history = train(section, tenant, tmp_path / "a")
-    again, history_again = train(section, tenant, tmp_path / "b")
-    other, _ = train(section, tenant, tmp_path / "c", seed=1)
+def test_the_same_twice_and_another_seed_another(section: str, member: str, tmp_path: Path) -> None:
+    first, history = train(section, member, tmp_path / "a")
+    again, history_again = train(section, member, tmp_path / "b")
+    other, _ = train(section, member, tmp_path / "c", seed=1)
     assert same(first, again) and history == history_again and not same(first, other)
     assert [row["epoch"] for row in history] == list(range(1, EPOCHS + 1))
 
 
 @each
-def test_labels_not_told_do_not_matter(section: str, tenant: str, tmp_path: Path) -> None:
+def test_labels_not_told_do_not_matter(section: str, member: str, tmp_path: Path) -> None:
     """Scrambles every label that is not told: the trained weights are the same."""
-    method, world = make(section, tenant)
+    method, world = make(section, member)
     told = np.zeros(len(LABELS), bool)
     told[world.told(method.settings.epochs - 1)] = True
     scrambled = np.where(told, LABELS, np.random.default_rng(3).permutation(LABELS))
     assert (scrambled != LABELS).any()
-    honest, _ = train(section, tenant, tmp_path / "a")
-    blind, _ = train(section, tenant, tmp_path / "b", labels=scrambled)
+    honest, _ = train(section, member, tmp_path / "a")
+    blind, _ = train(section, member, tmp_path / "b", labels=scrambled)
     assert same(honest, blind)
 
 
-@pytest.mark.parametrize("tenant", trainable("models"))
-def test_labels_told_do_matter(tenant: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("member", trainable("models"))
+def test_labels_told_do_matter(member: str, tmp_path: Path) -> None:
     """Else the scramble above would prove nothing."""
-    honest, _ = train("models", tenant, tmp_path / "a")
-    misled, _ = train("models", tenant, tmp_path / "b", labels=(LABELS + 1) % 3)
+    honest, _ = train("models", member, tmp_path / "a")
+    misled, _ = train("models", member, tmp_path / "b", labels=(LABELS + 1) % 3)
     assert not same(honest, misled)
 
 
-@pytest.mark.parametrize("tenant", trainable("models"))
-def test_a_label_told_late_is_not_known_before(tenant: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("member", trainable("models"))
+def test_a_label_told_late_is_not_known_before(member: str, tmp_path: Path) -> None:
     """Labels that come with the last epoch change nothing of the weights before it."""
-    world = world_of(make("models", tenant, follows="schedule")[0].settings)
+    world = world_of(make("models", member, follows="schedule")[0].settings)
     late = np.setdiff1d(world.told(EPOCHS - 1), world.told(EPOCHS - 2))
     assert len(late)
     changed = LABELS.copy()
@@ -87,23 +87,23 @@ def test_a_label_told_late_is_not_known_before(tenant: str, tmp_path: Path) -> N
                 real(path, method, rule, history)
 
             patch.setattr(loop.checkpoint, "save", keep)
-            train("models", tenant, tmp_path / name, labels=labels, follows="schedule")
+            train("models", member, tmp_path / name, labels=labels, follows="schedule")
         states.append(kept)
     before = [torch.equal(states[0][EPOCHS - 2][key], states[1][EPOCHS - 2][key]) for key in states[0][0]]
     after = [torch.equal(states[0][EPOCHS - 1][key], states[1][EPOCHS - 1][key]) for key in states[0][0]]
     assert all(before) and not all(after)
 
 
-@pytest.mark.parametrize("tenant", trainable("models"))
-def test_images_not_shown_do_not_matter(tenant: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("member", trainable("models"))
+def test_images_not_shown_do_not_matter(member: str, tmp_path: Path) -> None:
     """What the schedule holds back may look like anything."""
-    world = world_of(make("models", tenant, follows="schedule")[0].settings)
+    world = world_of(make("models", member, follows="schedule")[0].settings)
     hidden = np.setdiff1d(np.arange(len(LABELS)), world.shown(EPOCHS - 1))
     assert len(hidden)
     others = pictures()
     others[hidden] = 255 - others[hidden]
-    one, _ = train("models", tenant, tmp_path / "a", follows="schedule")
-    other, _ = train("models", tenant, tmp_path / "b", images=others, follows="schedule")
+    one, _ = train("models", member, tmp_path / "a", follows="schedule")
+    other, _ = train("models", member, tmp_path / "b", images=others, follows="schedule")
     assert same(one, other)
 
 
@@ -160,11 +160,11 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def until_killed(arm: Callable[[], None], section: str, tenant: str, path: Path, **changes: Any) -> None:
+def until_killed(arm: Callable[[], None], section: str, member: str, path: Path, **changes: Any) -> None:
     def child() -> None:
         torch.set_num_threads(1)
         arm()
-        train(section, tenant, path, **changes)
+        train(section, member, path, **changes)
 
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()
@@ -173,40 +173,40 @@ def until_killed(arm: Callable[[], None], section: str, tenant: str, path: Path,
 
 
 @each
-def test_killed_anywhere_it_ends_as_if_it_never_stopped(section: str, tenant: str, tmp_path: Path) -> None:
-    whole, history = train(section, tenant, tmp_path / "whole")
+def test_killed_anywhere_it_ends_as_if_it_never_stopped(section: str, member: str, tmp_path: Path) -> None:
+    whole, history = train(section, member, tmp_path / "whole")
     kills = [kill_in_epoch(n) for n in range(EPOCHS)]
     kills += [kill_at_save(n, "before") for n in range(EPOCHS)]
     kills += [kill_at_save(n, moment) for n in (0, EPOCHS - 1) for moment in ("within", "after")]
     for number, arm in enumerate(kills):
         path = tmp_path / f"killed-{number}"
-        until_killed(arm, section, tenant, path)
-        resumed, rows = train(section, tenant, path)
+        until_killed(arm, section, member, path)
+        resumed, rows = train(section, member, path)
         assert same(whole, resumed) and rows == history, number
 
 
 @each
-def test_killed_in_every_epoch_of_one_run(section: str, tenant: str, tmp_path: Path) -> None:
+def test_killed_in_every_epoch_of_one_run(section: str, member: str, tmp_path: Path) -> None:
     """The same run is killed again and again, one epoch further each time."""
-    whole, history = train(section, tenant, tmp_path / "whole")
+    whole, history = train(section, member, tmp_path / "whole")
     path = tmp_path / "killed"
     for _ in range(EPOCHS):
-        until_killed(kill_at_save(0, "after"), section, tenant, path)
-    resumed, rows = train(section, tenant, path)
+        until_killed(kill_at_save(0, "after"), section, member, path)
+    resumed, rows = train(section, member, path)
     assert same(whole, resumed) and rows == history
 
 
 @each
-def test_killed_with_batch_norm_it_ends_as_if_it_never_stopped(section: str, tenant: str, tmp_path: Path) -> None:
+def test_killed_with_batch_norm_it_ends_as_if_it_never_stopped(section: str, member: str, tmp_path: Path) -> None:
     """Running statistics are state, too; the encoder of the tests above has none."""
-    whole, history = train(section, tenant, tmp_path / "whole", batch_norm=True)
+    whole, history = train(section, member, tmp_path / "whole", batch_norm=True)
     path = tmp_path / "killed"
-    until_killed(kill_at_save(EPOCHS - 2, "after"), section, tenant, path, batch_norm=True)
-    resumed, rows = train(section, tenant, path, batch_norm=True)
+    until_killed(kill_at_save(EPOCHS - 2, "after"), section, member, path, batch_norm=True)
+    resumed, rows = train(section, member, path, batch_norm=True)
     assert same(whole, resumed) and rows == history
 
 
 @each
-def test_it_learns(section: str, tenant: str, tmp_path: Path) -> None:
-    _, history = train(section, tenant, tmp_path / "a", epochs=12)
+def test_it_learns(section: str, member: str, tmp_path: Path) -> None:
+    _, history = train(section, member, tmp_path / "a", epochs=12)
     assert history[-1]["loss"] < history[0]["loss"]

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages import download, errors, params
+from stages import download
+from stages.base import errors
+from stages.base.errors import UserError
 from stages.datasets import folder
-from stages.errors import UserError
+from stages.project import params
 from tests.datasets.sources import classes, pack, picture, serving, settings
 
 FILES = classes("train", 5) | classes("test", 2) | {"unlabelled/1.png": picture(99)}

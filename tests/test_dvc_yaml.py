@@ -14,14 +14,22 @@ from typing import Any
 import pytest
 import yaml
 
-from stages import params, preset
+from stages import preset
+from stages.project import params
 from tests import blocks
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # decides what is refused and how files are written, never what is in them
-PLUMBING = {"stages", "stages.errors", "stages.estimate", "stages.files", "stages.tenants", "stages.params"}
+PLUMBING = {
+    "stages",
+    "stages.base.errors",
+    "stages.project.estimate",
+    "stages.base.files",
+    "stages.base.families",
+    "stages.project.params",
+}
 # write nothing that DVC keeps
 PLUMBING |= {"stages.export", "stages.questions"}
 
@@ -107,7 +115,7 @@ def statements(node: ast.AST) -> Iterator[ast.AST]:
 
 @cache
 def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The local modules that a module imports, packages on the way too, and the families that it loads tenants of."""
+    """The local modules that a module imports, packages on the way too, and the families that it loads members of."""
     names: set[str] = set()
     families = set()
     for node in statements(tree(module)):
@@ -117,7 +125,7 @@ def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
             assert node.level == 0 and node.module
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "tenants.load":
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "families.load":
             assert isinstance(node.args[0], ast.Constant)
             families.add(node.args[0].value)
     steps = {name.rsplit(".", count)[0] for name in names for count in range(name.count(".") + 1)}
@@ -149,7 +157,7 @@ def closure(instance: Instance) -> set[str]:
     """The files of all local modules whose code can have a say in what the instance writes."""
     pending = [f"stages.{instance.verb}", *sections_code(instance.verb)]
     section = SECTIONS.get(instance.verb)
-    own, tenant_key = params.FAMILIES[section] if section else ("", "")
+    own, member_key = params.FAMILIES[section] if section else ("", "")
     seen: set[str] = set()
     while pending:
         module = pending.pop()
@@ -160,7 +168,7 @@ def closure(instance: Instance) -> set[str]:
         pending += modules
         for family in families:
             if family == own:
-                pending.append(f"stages.{family}.{instance.block[tenant_key]}")
+                pending.append(f"stages.{family}.{instance.block[member_key]}")
             elif family == "acquisition":
                 pending.append(f"stages.{family}.{instance.block['acquisition']['name']}")
             else:
@@ -260,8 +268,8 @@ def test_a_model_depends_on_its_own_acquisition_and_on_no_other() -> None:
 def test_the_checks_here_see_what_is_missing() -> None:
     instance = next(one for one in instances(blocks.base()) if one.name == "train@gradual")
     used = closure(instance)
-    assert {"stages/regimes/gradual.py", "stages/training/contrast.py", "stages/encoders/conv4.py"} <= used
-    assert not {"stages/regimes/probe.py", "stages/params.py", "stages/kmeans.py"} & used
+    assert {"stages/regimes/gradual.py", "stages/modules/contrast.py", "stages/encoders/conv4.py"} <= used
+    assert not {"stages/regimes/probe.py", "stages/project/params.py", "stages/geometry/kmeans.py"} & used
 
 
 def test_no_parameter_hides_from_the_run_cache() -> None:

@@ -16,13 +16,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from stages import encoders, export, layout, preset, tenants
+from stages import encoders, export, preset
+from stages.base import families
+from stages.base.errors import UserError
 from stages.datasets.folder import load
-from stages.errors import UserError
 from stages.handout import picture
+from stages.project import layout
+from stages.supervision.budget import Labels
 from stages.training.augmentation import plain
 from stages.training.device import Compute
-from stages.training.labels import Labels
 from tests.datasets.sources import pack, settings
 
 IMAGES, SEEDS, FOLDER = 30, [3, 1], Path("out")
@@ -77,7 +79,7 @@ def handed(budget: int | str = 6, file: str = "data/none", **options: Any) -> li
 
 
 def acquisition(name: str, **options: Any) -> Any:
-    return tenants.load("acquisition", name).Settings(name=name, **options)
+    return families.load("acquisition", name).Settings(name=name, **options)
 
 
 def images(rows: list[dict[str, str]]) -> list[int]:
@@ -288,7 +290,7 @@ def test_a_model_with_an_acquisition_says_which_images() -> None:
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("name", tenants.names("acquisition"))
+@pytest.mark.parametrize("name", families.names("acquisition"))
 def test_every_acquisition_hands_out_what_has_no_answer(name: str) -> None:
     train(torch.linspace(-1, 1, 256).reshape(2, -1), [0.0, 0.0])
     options = next(

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from stages import encoders, extract, layout, params
-from stages.errors import UserError
+from stages import encoders, extract
+from stages.base.errors import UserError
 from stages.extractors import pixels, pretrained
+from stages.project import layout, params
 from stages.training.device import Compute
 
 CPU = torch.device("cpu")

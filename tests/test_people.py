@@ -15,8 +15,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from stages import layout, preset
-from stages.errors import UserError
+from stages import preset
+from stages.base.errors import UserError
+from stages.project import layout
 from tests import blocks
 from tests.browser import browser
 

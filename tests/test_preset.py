@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import params, preset
-from stages.errors import UserError
-from stages.params import FILE
+from stages import preset
+from stages.base.errors import UserError
+from stages.project import params
+from stages.project.params import FILE
 from tests import blocks
 
 ROOT = Path(__file__).parent.parent

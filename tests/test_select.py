@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from stages import layout, params, select, tenants
-from stages.errors import UserError
+from stages import select
+from stages.base import families
+from stages.base.errors import UserError
+from stages.project import layout, params
 from stages.selection import Selection, full_ranking
+from stages.supervision.budget import Labels
 from stages.training.device import Compute
-from stages.training.labels import Labels
 from tests.blocks import settings
 
-STRATEGIES = tenants.names("selection")
+STRATEGIES = families.names("selection")
 IMAGES, CLASSES = 60, ["cat", "dog", "owl"]
 
 
@@ -99,7 +101,7 @@ def test_says_of_each_file_its_cluster_and_why_it_was_chosen(
     with (folder / "chosen.csv").open() as file:
         rows = list(csv.DictReader(file))
     of_strategy = select.choose(
-        tenants.load("selection", name),
+        families.load("selection", name),
         np.load(layout.FEATURES / "any" / "pool.npy"),
         9,
         strategies()[name],

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages import layout, params, split
-from stages.errors import UserError
-from stages.splitting import Settings
+from stages import split
+from stages.base.errors import UserError
+from stages.project import layout, params
+from stages.splitting.parts import Settings
 
 
 def settings(**changes: Any) -> Settings:

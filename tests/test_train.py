@@ -16,8 +16,9 @@ import pytest
 import torch
 import yaml
 
-from stages import learning, preset
-from stages.training import kept, measure
+from stages import preset
+from stages.learning import job
+from stages.training import measure, saved
 from stages.training.images import Images
 from tests import blocks
 
@@ -183,7 +184,7 @@ def test_a_killed_run_does_not_go_on_with_rounds_of_another_plan(
 ) -> None:
     """Of the steps of 15 images there is a request by the time that it is killed; then come steps of 10."""
     copy = change("copy")
-    real, trained = learning.fit, []
+    real, trained = job.fit, []
 
     def fit(*arguments: Any, **named: Any) -> Any:
         trained.append(1)
@@ -192,7 +193,7 @@ def test_a_killed_run_does_not_go_on_with_rounds_of_another_plan(
         return real(*arguments, **named)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(learning, "fit", fit)
+        patch.setattr(job, "fit", fit)
         stage("train", "margin")
     assert list((copy / ".scratch").glob("train-margin-*/seed-0-round-1.json"))
     raw = parameters()
@@ -220,7 +221,7 @@ def test_a_killed_run_goes_on_as_nothing_but_itself(
         return {path.name for path in Path(".scratch").glob("train-*") if path.is_dir()}
 
     change("copy")
-    monkeypatch.setattr(learning, "fit", killed)
+    monkeypatch.setattr(job, "fit", killed)
     found = folders("gradual") | folders("margin")
     assert folders("gradual") == folders("margin") == found and len(found) == 2
     changes: list[tuple[str, dict[str, Any]]] = [
@@ -259,7 +260,7 @@ def test_guesses_that_are_handed_out_are_those_of_the_seeds_own_model(
     handed = pd.read_csv(folder / "labels.csv", dtype={"guess": str})
     names = np.load(Path("data/raw/train/names.npy")).tolist()
     pictures = np.load(Path("data/raw/train/images.npy"))[[names.index(image) for image in handed["image"]]]
-    encoder, head = kept.load(of(project, "at_once", seed))
+    encoder, head = saved.load(of(project, "at_once", seed))
     embedding = measure.embed(encoder, Images(pictures, np.arange(len(pictures)), torch.device("cpu")), half=False)
     assert len(handed) == 40
     assert handed["guess"].tolist() == [str(one) for one in measure.classify(head, embedding)]

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from stages import encoders, tenants
+from stages import encoders
+from stages.base import families
 from stages.encoders._chain import Chain
+from stages.supervision.exposure import Told, World, everything, fixed, gradual
+from stages.supervision.schedule import Schedule
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit, seed_all
 from stages.training.method import Method
-from stages.training.schedule import Schedule
-from stages.training.world import Told, World, everything, fixed, gradual
 from tests.blocks import blocks, schedule, settings
 
 CPU = torch.device("cpu")
@@ -35,17 +36,17 @@ def pictures() -> np.ndarray:
 
 
 def trainable(section: str) -> list[str]:
-    """The tenants of "pretrain" or "models" that train something."""
+    """The members of "pretrain" or "models" that train something."""
     return [name for name, block in blocks(section).items() if "epochs" in block]
 
 
-def small(section: str, tenant: str, **changes: Any) -> Any:
-    """A tenant's block, cut down to the tiny world."""
-    cut = {key: number for key, number in CUT.items() if key in blocks(section)[tenant]}
+def small(section: str, member: str, **changes: Any) -> Any:
+    """A member's block, cut down to the tiny world."""
+    cut = {key: number for key, number in CUT.items() if key in blocks(section)[member]}
     changes = {"epochs": EPOCHS, "steps": None, "batch_size": 16, "classes": None} | cut | changes
     if section == "pretrain":
         changes = {"encoder": "conv4"} | changes
-    return settings(section, tenant, **changes)
+    return settings(section, member, **changes)
 
 
 def world_of(chosen: Any) -> World:
@@ -68,21 +69,21 @@ def with_batch_norm() -> encoders.Encoder:
     return encoders.Encoder("with_batch_norm", 32, [0.5] * 3, [0.25] * 3, body)
 
 
-def make(section: str, tenant: str, seed: int = 0, *, batch_norm: bool = False, **changes: Any) -> tuple[Method, World]:
+def make(section: str, member: str, seed: int = 0, *, batch_norm: bool = False, **changes: Any) -> tuple[Method, World]:
     """A method or regime at its start, and its world."""
-    chosen = small(section, tenant, **changes)
+    chosen = small(section, member, **changes)
     seed_all(seed, 0)
     encoder = with_batch_norm() if batch_norm else encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3)
     if section == "pretrain":
-        method: Method = tenants.load("pretraining", tenant).build(encoder, chosen, 60)
+        method: Method = families.load("pretraining", member).build(encoder, chosen, 60)
         return method, everything(60, chosen.epochs)
     plan: Schedule | None = chosen.told_by(schedule())
-    return tenants.load("regimes", tenant).build(encoder, CLASSES, chosen, plan, 60), world_of(chosen)
+    return families.load("regimes", member).build(encoder, CLASSES, chosen, plan, 60), world_of(chosen)
 
 
 def train(
     section: str,
-    tenant: str,
+    member: str,
     checkpoint: Path,
     *,
     labels: np.ndarray = LABELS,
@@ -90,8 +91,8 @@ def train(
     seed: int = 0,
     **changes: Any,
 ) -> tuple[Method, list[Row]]:
-    """Trains a tenant in the tiny world; `labels` is what the world tells, `images` what it shows."""
-    method, world = make(section, tenant, seed, **changes)
+    """Trains a member in the tiny world; `labels` is what the world tells, `images` what it shows."""
+    method, world = make(section, member, seed, **changes)
     shown = Images(pictures() if images is None else images, np.arange(60), CPU)
     hardware = Hardware(CPU, half=False, compile=False)
     history = fit(method, shown, Told(labels, world), world, seed=seed, hardware=hardware, resume=checkpoint)

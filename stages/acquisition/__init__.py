@@ -1,6 +1,6 @@
 """Acquisitions that say which images a model asks about next, from what it makes of the pool; one file each.
 
-A tenant has `Settings(Acquisition)` (with `name`, its file's name, and its own options) and
+A member has `Settings(Acquisition)` (with `name`, its file's name, and its own options) and
 `ask(candidates, settings) -> Asked`. It learns which images are labelled, and of no label what it says.
 """
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 
 class Acquisition(BaseModel, extra="forbid", frozen=True):

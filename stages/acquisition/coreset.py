@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from stages.acquisition import Acquisition, Asked, Candidates
-from stages.k_centre import further, k_centre
+from stages.geometry.k_centre import further, k_centre
 
 
 class Settings(Acquisition):

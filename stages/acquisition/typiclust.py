@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from stages.acquisition import Acquisition, Asked, Candidates
-from stages.typicality import typical
+from stages.geometry.typicality import typical
 
 
 class Settings(Acquisition):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stages.answers import label_studio, table
 from stages.answers._answer import Answer, Images
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 _READERS: dict[str, Callable[[Path], list[Answer]]] = {".csv": table.read, ".json": label_studio.read}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stages import tenants
 from stages.answers._answer import Answer, Images, tidy
-from stages.errors import UserError
+from stages.base import families
+from stages.base.errors import UserError
 
 # folders of images without a label bear these names; "unknown" is how images without one are counted
 _NO_CLASS = {"unknown", "unlabelled", "unlabeled"}
@@ -57,7 +57,7 @@ def _known(answer: Answer, known: Sequence[str]) -> str:
     if answer.label in known:
         return answer.label
     if len(alike) != 1:
-        raise UserError(f"{answer.where}: no class {_shown(answer.label)}; {tenants.choices(answer.label, known)}")
+        raise UserError(f"{answer.where}: no class {_shown(answer.label)}; {families.choices(answer.label, known)}")
     return alike[0]
 
 

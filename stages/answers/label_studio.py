@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.answers._answer import Answer, text_of, tidy
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 # controls of config.xml: the answer, and our cluster, which comes back with it
 ANSWER, CLUSTER = "label", "cluster"

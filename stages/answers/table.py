@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 from stages.answers._answer import Answer, text_of, tidy
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 _WANTED = ("image", "label")
 

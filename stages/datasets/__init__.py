@@ -1,6 +1,6 @@
 """The data sets, one file each: every one gives the same packed arrays.
 
-A tenant is a file of this package with `def load(settings: Settings, scratch: Path) -> Dataset`, where
+A member is a file of this package with `def load(settings: Settings, scratch: Path) -> Dataset`, where
 `scratch` is an existing folder for downloads and for arrays too large for memory. A set with more than the one
 kind of labels says so in `LABELS`, a tuple such as ("fine", "coarse"). One that cuts its images down has `originals`
 (see folder.py), by which people see them whole.
@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, Field, field_validator, model_validator
 
-from stages import tenants
+from stages.base import families
 
 
 class Extra(BaseModel, extra="forbid", frozen=True):
@@ -29,9 +29,9 @@ class Extra(BaseModel, extra="forbid", frozen=True):
     @field_validator("name")
     @classmethod
     def _known(cls, name: str) -> str:
-        known = tenants.names("datasets")
+        known = families.names("datasets")
         if name not in known:
-            raise ValueError(tenants.choices(name, known))
+            raise ValueError(families.choices(name, known))
         return name
 
     @field_validator("classes")

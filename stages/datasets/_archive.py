@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 LARGEST = 1 << 28  # bytes in one file: more is no picture, and may be a bomb
 _LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}

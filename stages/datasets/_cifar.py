@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from stages.base.errors import UserError
 from stages.datasets import Part, _archive, _images
-from stages.errors import UserError
 
 _CORE = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ALLOWED = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import tenants
+from stages.base import families
+from stages.base.errors import UserError
 from stages.datasets import Dataset, Extra, Part, Settings, _images
-from stages.errors import UserError
 
 _BLOCK = 1 << 26  # bytes at once
 
@@ -59,7 +59,9 @@ def chosen(classes: list[str], extra: Extra) -> list[str]:
         return classes[: extra.classes]
     for name in extra.classes:
         if name not in classes:
-            raise UserError(f"data.extra.classes: {extra.name} has no class {name!r}; {tenants.choices(name, classes)}")
+            raise UserError(
+                f"data.extra.classes: {extra.name} has no class {name!r}; {families.choices(name, classes)}"
+            )
     return list(extra.classes)
 
 

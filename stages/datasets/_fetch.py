@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 _BLOCK = 1 << 20
 _WAIT = 30.0  # seconds without a byte

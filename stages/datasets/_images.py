@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 _CHUNK = 64  # pictures a thread takes at once
 _ALIKE = 4.0  # of 255, on average over a picture: what another version of Pillow may change

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.base.errors import UserError
 from stages.datasets import Dataset, Part, Settings, _images
-from stages.errors import UserError
-from stages.stratify import held_out
+from stages.splitting.stratify import held_out
 
 TRAINING_IMAGES = 1_438
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.base.errors import UserError
 from stages.datasets import Dataset, Part, Settings, _archive, _fetch, _images
 from stages.datasets._layout import layout
-from stages.errors import UserError
-from stages.stratify import held_out
+from stages.splitting.stratify import held_out
 
 
 def load(settings: Settings, scratch: Path) -> Dataset:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.base.errors import UserError
 from stages.datasets import Dataset, Part, Settings, _fetch, _images
-from stages.errors import UserError
 
 TRAINING_IMAGES = 60_000
 

@@ -13,10 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from stages import hub, tenants
+from stages import hub
+from stages.base import families
+from stages.base.errors import UserError
 from stages.encoders._encoder import Encoder
 from stages.encoders._hub import HubEncoder, wrap
-from stages.errors import UserError
 
 __all__ = ["Encoder", "build", "load", "save", "wrap"]
 
@@ -29,7 +30,7 @@ def build(name: str, size: int, mean: Sequence[float], std: Sequence[float]) -> 
 
     Raises UserError for a name that no file bears and for images too small for the network.
     """
-    return Encoder(name, size, mean, std, tenants.load("encoders", name).build(size))
+    return Encoder(name, size, mean, std, families.load("encoders", name).build(size))
 
 
 def save(encoder: Encoder, folder: Path) -> None:
@@ -104,8 +105,8 @@ def _read_card(path: Path) -> _Card | _HubCard:
         raise UserError(f"{path} describes no encoder of ours: {key}: {first['msg']}") from None
     except ValueError as error:
         raise UserError(f"{path} is broken ({error}); delete it and run `dvc repro`") from None
-    if isinstance(card, _Card) and card.name not in tenants.names("encoders"):
-        raise UserError(f"{path}: no encoder {card.name}; {tenants.choices(card.name, tenants.names('encoders'))}")
+    if isinstance(card, _Card) and card.name not in families.names("encoders"):
+        raise UserError(f"{path}: no encoder {card.name}; {families.choices(card.name, families.names('encoders'))}")
     return card
 
 

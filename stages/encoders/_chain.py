@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 
 class Chain(nn.Sequential):

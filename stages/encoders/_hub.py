@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages import hub
+from stages.base.errors import UserError
 from stages.encoders._chain import Chain
 from stages.encoders._encoder import Encoder
-from stages.errors import UserError
 
 # the inputs of a network without gradients at once: 256 of 224 px
 _PIXELS = 256 * 224 * 224

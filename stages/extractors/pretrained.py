@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, field_validator
 
 from stages import encoders
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.extractors._batches import Images, features
 
 # pixels in a batch: 512 images of 32 px

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages import answers
-from stages.errors import UserError
-from stages.files import whole_folder
+from stages.base.errors import UserError
+from stages.base.files import whole_folder
 from stages.handout import label_studio, page, sheet, table
 from stages.handout.asked import Asked, Handout, Origin, ask, beside
 from stages.handout.pictures import Picture, picture

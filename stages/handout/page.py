@@ -9,7 +9,7 @@ from html import escape
 from stages.handout import table
 from stages.handout.asked import Asked, Handout, number
 from stages.handout.pictures import Picture
-from stages.page import STYLE
+from stages.reporting.page import STYLE
 
 _LEAST, _MOST = 128, 256  # px, the longer side of a picture
 

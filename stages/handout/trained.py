@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from stages import tenants
 from stages.acquisition import Acquisition, Candidates
+from stages.base import families
 from stages.encoders import Encoder
 from stages.handout.asked import Asked
 from stages.training import measure
@@ -61,7 +61,7 @@ class Trained:
             # as many draws as there were requests: another after these answers
             round=1 + len(known),
         )
-        found = tenants.load("acquisition", self.acquisition.name).ask(candidates, self.acquisition)
+        found = families.load("acquisition", self.acquisition.name).ask(candidates, self.acquisition)
         return found.indices.cpu().numpy(), None if found.scores is None else found.scores.cpu().numpy()
 
     def _of(self, images: Images) -> tuple[torch.nn.Module, torch.Tensor]:

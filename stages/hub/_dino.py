@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.hub import _weights
 from stages.hub._network import Network
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 # what training scripts wrap the weights in
 _WRAPPERS = ("state_dict", "model", "model_state_dict")

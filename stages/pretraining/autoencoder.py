@@ -12,8 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.errors import UserError
 from stages.encoders import Encoder
-from stages.errors import UserError
 from stages.training.augmentation import Views, augment, plain
 from stages.training.method import Batch, Method, Training
 from stages.training.optimiser import Optimiser

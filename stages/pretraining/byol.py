@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
+from stages.modules.average import follow, twin
+from stages.modules.heads import perceptron
 from stages.training.augmentation import Views, augment
-from stages.training.average import follow, twin
-from stages.training.heads import perceptron
 from stages.training.method import Batch, Method, Training
 from stages.training.optimiser import Optimiser
 

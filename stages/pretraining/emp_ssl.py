@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
+from stages.modules.heads import perceptron
 from stages.training.augmentation import Views, augment
-from stages.training.heads import perceptron
 from stages.training.method import Batch, Method, Training
 from stages.training.optimiser import Optimiser
 

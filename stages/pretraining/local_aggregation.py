@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
-from stages.kmeans import kmeans
-from stages.training.aggregation import aggregation, discrimination, together
+from stages.geometry.kmeans import kmeans
+from stages.modules.aggregation import aggregation, discrimination, together
+from stages.modules.bank import Bank, Start
+from stages.modules.heads import perceptron
 from stages.training.augmentation import Views, augment
-from stages.training.bank import Bank, Start
-from stages.training.heads import perceptron
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method, Training
 from stages.training.optimiser import Optimiser

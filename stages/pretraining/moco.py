@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
+from stages.modules.average import follow, twin
+from stages.modules.heads import perceptron
+from stages.pretraining._split_norm import split_batch_norm
 from stages.training.augmentation import Views, augment
-from stages.training.average import follow, twin
-from stages.training.heads import perceptron
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method, Training, shuffled
 from stages.training.optimiser import Optimiser
-from stages.training.split_norm import split_batch_norm
 
 
 class Settings(Training):

@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from stages.encoders import Encoder
+from stages.modules.contrast import Loss, contrast
+from stages.modules.heads import perceptron
 from stages.training.augmentation import Views, augment
-from stages.training.contrast import Loss, contrast
-from stages.training.heads import perceptron
 from stages.training.method import Batch, Method, Training
 from stages.training.optimiser import Optimiser
 

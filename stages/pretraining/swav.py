@@ -10,13 +10,13 @@ from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.errors import UserError
 from stages.encoders import Encoder
-from stages.errors import UserError
+from stages.modules.heads import perceptron
+from stages.pretraining._sinkhorn import sinkhorn
 from stages.training.augmentation import Views, augment
-from stages.training.heads import perceptron
 from stages.training.method import Batch, Epoch, Method, Training
 from stages.training.optimiser import Optimiser
-from stages.training.sinkhorn import sinkhorn
 
 Pairs = Literal["sum", "mean"]
 

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from stages.acquisition import Acquisition
 from stages.encoders import Encoder
+from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment, plain
 from stages.training.method import Epoch, Method, Training, shuffled
-from stages.training.schedule import Schedule
 
 
 class Block(Training):

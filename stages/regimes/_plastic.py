@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
 from stages.regimes._growing import Growth, closed, confidence, draw, without
+from stages.regimes._pruning import Pruner, Pruning
 from stages.training import measure
 from stages.training.images import Images
 from stages.training.method import Epoch
-from stages.training.pruning import Pruner, Pruning
 
 
 class PlasticBlock(Block):

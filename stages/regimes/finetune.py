@@ -9,13 +9,13 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.errors import UserError
 from stages.encoders import Encoder
-from stages.errors import UserError
 from stages.regimes._classifier import Block, Classifier, view
+from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views
 from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
-from stages.training.schedule import Schedule
 
 
 class Settings(Block):

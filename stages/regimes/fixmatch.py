@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
+from stages.modules.average import follow, twin
 from stages.regimes._classifier import Block, Classifier
+from stages.regimes._randaugment import RandAugment, randaugment
+from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment
-from stages.training.average import follow, twin
 from stages.training.method import Batch, Epoch, mixed
 from stages.training.optimiser import Optimiser
-from stages.training.randaugment import RandAugment, randaugment
-from stages.training.schedule import Schedule
 
 
 class Settings(Block):

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
+from stages.modules.contrast import Loss, contrast
+from stages.modules.heads import perceptron
 from stages.regimes import _sandbox
 from stages.regimes._plastic import Plastic, PlasticBlock
+from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment
-from stages.training.contrast import Loss, contrast
-from stages.training.heads import perceptron
 from stages.training.method import Batch, Epoch, mixed, shuffled
 from stages.training.optimiser import Rule
-from stages.training.schedule import Schedule
 
 
 class Settings(PlasticBlock):

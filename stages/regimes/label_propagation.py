@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
+from stages.modules.aggregation import aggregation, discrimination
+from stages.modules.bank import BLOCK, Bank, Start, firsts
+from stages.modules.heads import perceptron
 from stages.regimes._classifier import Block, Classifier
-from stages.training.aggregation import aggregation, discrimination
+from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment
-from stages.training.bank import BLOCK, Bank, Start, firsts
-from stages.training.heads import perceptron
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, mixed, shuffled
 from stages.training.optimiser import Optimiser
-from stages.training.schedule import Schedule
 
 
 class Settings(Block):

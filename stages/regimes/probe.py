@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
+from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment
 from stages.training.images import Images
 from stages.training.measure import embed
 from stages.training.method import Batch, Epoch
 from stages.training.optimiser import Optimiser
-from stages.training.schedule import Schedule
 
 
 class Settings(Block):

@@ -23,14 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.encoders import Encoder
+from stages.modules.average import twin
 from stages.regimes._classifier import Block, Classifier, view
+from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views
-from stages.training.average import twin
 from stages.training.images import Images
 from stages.training.measure import embed
 from stages.training.method import Batch, Epoch, shuffled
 from stages.training.optimiser import Optimiser
-from stages.training.schedule import Schedule
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from torch.nn import functional
 from stages.encoders import Encoder
 from stages.regimes._classifier import view
 from stages.regimes._plastic import Plastic, PlasticBlock
+from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views
 from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
-from stages.training.schedule import Schedule
 
 
 class Settings(PlasticBlock):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-from stages import scores
-from stages.errors import UserError
+from stages.base.errors import UserError
+from stages.geometry.turns import by_shares, by_turns
+from stages.measures import predictions
 from stages.selection import Curve, Selection, check_budget, normalised
 from stages.selection._reduction import Reduction, reduced
-from stages.turns import by_shares, by_turns
 
 LARGEST = 0.9  # a cluster of more than this share of the clustered images leaves the others next to nothing
 
@@ -131,7 +131,7 @@ def _found(cluster: Cluster, features: _Itself, settings: Any, seed: int, device
         "clusters": len(sizes),
         "noise": int((~inside).sum()),
         **found.figures,
-        "silhouette": scores.silhouette(points[inside], clusters[inside]),
+        "silhouette": predictions.silhouette(points[inside], clusters[inside]),
     }
     return Found(clusters, found.points, found.remedies, figures, found.curve)
 

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import torch
 
-from stages import maps
-from stages.neighbours import nearest
+from stages.geometry import maps
+from stages.geometry.neighbours import nearest
 
 Reduction = Literal["none", "pca", "umap"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 
-from stages.k_centre import k_centre
+from stages.geometry.k_centre import k_centre
 from stages.selection import Selection, check_budget, normalised
 
 

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.distances import squares
-from stages.neighbours import nearest
-from stages.reachability import core_squares, walk
+from stages.geometry.distances import squares
+from stages.geometry.neighbours import nearest
+from stages.geometry.reachability import core_squares, walk
 from stages.selection import Curve, Selection, _density
 from stages.selection._density import Density, Found, measured
 from stages.selection._elbow import elbow

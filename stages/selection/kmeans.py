@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from pydantic import BaseModel, Field
 
-from stages.kmeans import kmeans
+from stages.geometry.kmeans import kmeans
+from stages.geometry.turns import by_turns
 from stages.selection import Selection, check_budget, normalised
-from stages.turns import by_turns
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):

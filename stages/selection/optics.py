@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.reachability import core_squares, walk
+from stages.geometry.reachability import core_squares, walk
 from stages.selection import Selection, _density
 from stages.selection._density import Density, Found, measured
 

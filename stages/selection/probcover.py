@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from pydantic import BaseModel, Field
 
-from stages.cover import Balls, max_cover, to_others
-from stages.kmeans import kmeans
+from stages.geometry.cover import Balls, max_cover, to_others
+from stages.geometry.kmeans import kmeans
 from stages.selection import Curve, Selection, check_budget, normalised
 
 POINTS = 256  # of the curve that is drawn

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from pydantic import BaseModel, Field
 
+from stages.geometry.typicality import typical
 from stages.selection import Selection, check_budget, normalised
-from stages.typicality import typical
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):

@@ -20,11 +20,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from stages.errors import UserError
-from stages.files import whole_file
+from stages.base.errors import UserError
+from stages.base.files import whole_file
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_CODE = ("", "acquisition", "encoders", "hub", "pretraining", "regimes", "training")
+_CODE = (
+    "",
+    *("acquisition", "base", "encoders", "geometry", "hub", "learning", "measures", "modules", "pretraining"),
+    *("regimes", "supervision", "training"),
+)
 
 
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:

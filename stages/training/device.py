@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, field_validator
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 if TYPE_CHECKING:
     import torch

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from stages.errors import UserError
+from stages.base.errors import UserError
+from stages.supervision.exposure import Told, World
 from stages.training import checkpoint, measure, optimiser
 from stages.training.device import autocast
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method
 from stages.training.spread import COLLAPSED, spread
-from stages.training.world import Told, World
 
 Row = dict[str, Any]
 

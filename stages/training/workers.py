@@ -18,8 +18,8 @@ from typing import TypeVar
 
 import torch.distributed
 
-from stages.errors import UserError
-from stages.files import whole_folder
+from stages.base.errors import UserError
+from stages.base.files import whole_folder
 from stages.training.checkpoint import scratch
 
 Item = TypeVar("Item")

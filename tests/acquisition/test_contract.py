@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages import tenants
 from stages.acquisition import Asked, Candidates
-from stages.errors import UserError
+from stages.base import families
+from stages.base.errors import UserError
 from tests.blocks import acquisitions
 
-ACQUISITIONS = tenants.names("acquisition")
+ACQUISITIONS = families.names("acquisition")
 # the others say the same whatever the seed
 DRAWN = ["badge", "bald", "energy_random", "random", "typiclust"]
 POOL, DIMS, CLASSES = 130, 6, 4
 
 
 def settings(name: str, **changes: Any) -> Any:
-    return tenants.load("acquisition", name).Settings.model_validate(acquisitions()[name] | changes)
+    return families.load("acquisition", name).Settings.model_validate(acquisitions()[name] | changes)
 
 
 def linear(classes: int = CLASSES, scale: float = 1.0) -> nn.Linear:
@@ -45,7 +45,7 @@ def candidates(points: Tensor | None = None, head: nn.Module | None = None, coun
 
 
 def ask(name: str, pool: Candidates) -> Asked:
-    return tenants.load("acquisition", name).ask(pool, settings(name))
+    return families.load("acquisition", name).ask(pool, settings(name))
 
 
 def assert_valid(found: Asked, pool: Candidates) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stages.answers import read, read_all
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 
 def test_a_folder_gives_the_answers_of_all_its_tables_and_exports(tmp_path: Path) -> None:

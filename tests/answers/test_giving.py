@@ -3,7 +3,7 @@ import pytest
 
 from stages.answers import Answer
 from stages.answers.giving import give
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 NAMES = ["1.png", "2.png", "3.png", "4.png"]
 UNKNOWN = np.full(4, -1)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stages.answers import read, read_all
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 
 def choice(label: str, name: str = "label") -> dict[str, Any]:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stages.answers import read, read_all
-from stages.errors import UserError
+from stages.base.errors import UserError
 
 HEAD = "image,rank,cluster,distance,label"
 ROWS = [HEAD, "a/1.png,1,0,0.5,cat", "a/2.png,2,0,0.7,", "b, c.png,3,1,0.1,dog"]

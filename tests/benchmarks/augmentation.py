@@ -12,8 +12,8 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from stages.regimes._randaugment import RandAugment, randaugment
 from stages.training.augmentation import Views, augment
-from stages.training.randaugment import RandAugment, randaugment
 from tests.benchmarks.loop import automatic, data, epoch_of_ours, model
 from tests.benchmarks.rows import Row, alternating, ratios
 

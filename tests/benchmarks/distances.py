@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stages.k_centre import k_centre
-from stages.kmeans import kmeans
-from stages.neighbours import nearest
+from stages.geometry.k_centre import k_centre
+from stages.geometry.kmeans import kmeans
+from stages.geometry.neighbours import nearest
 from tests.benchmarks.rows import Row, faster, timed
 
 DIMS = 512

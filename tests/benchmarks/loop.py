@@ -15,11 +15,11 @@ from torch.nn import functional
 
 from stages import encoders
 from stages.regimes import supervised
+from stages.supervision.exposure import Told, fixed
 from stages.training.augmentation import Views
 from stages.training.device import Compute, half
 from stages.training.images import Images
 from stages.training.loop import Hardware, fit, seed_all
-from stages.training.world import Told, fixed
 from tests.benchmarks.rows import Row, alternating, ratios
 
 LEAST = 0.95

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stages import encoders, preset, tenants
+from stages import encoders, preset
+from stages.base import families
+from stages.supervision.exposure import Told, everything
 from stages.training.images import Images
 from stages.training.loop import fit, seed_all
-from stages.training.world import Told, everything
 from tests.benchmarks.loop import SIZE, automatic, data
 from tests.benchmarks.rows import Row, alternating, ratios
 
@@ -51,22 +52,22 @@ def rows(full: bool, device: torch.device) -> list[Row]:
 
 
 def passes(block: dict) -> float:  # type: ignore[type-arg]
-    tenant = tenants.load("pretraining", block["method"])
-    return float(tenant.cost(tenant.Settings.model_validate(block)))
+    member = families.load("pretraining", block["method"])
+    return float(member.cost(member.Settings.model_validate(block)))
 
 
 def epoch(block: dict, encoder: str, pool: Images) -> Callable[[], None]:  # type: ignore[type-arg]
     """Trains one epoch, past any warm start."""
-    tenant = tenants.load("pretraining", block["method"])
+    member = families.load("pretraining", block["method"])
     waits = {key: 0 for key in ("warm_epochs", "freeze_epochs", "queue_epoch") if key in block}
-    settings = tenant.Settings.model_validate(
+    settings = member.Settings.model_validate(
         block | waits | {"encoder": encoder, "epochs": 1, "steps": None, "batch_size": BATCH}
     )
     world = everything(len(pool), 1)
 
     def run() -> None:
         seed_all(0, 0)
-        method = tenant.build(encoders.build(encoder, SIZE, (0.5,) * 3, (0.25,) * 3), settings, len(pool))
+        method = member.build(encoders.build(encoder, SIZE, (0.5,) * 3, (0.25,) * 3), settings, len(pool))
         told = Told(np.full(len(pool), -1), world)
         with tempfile.TemporaryDirectory() as folder:
             hardware, resume = automatic(pool.device), Path(folder) / "resume.safetensors"

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stages.geometry.typicality import typical
 from stages.selection import Selection, probcover
-from stages.typicality import typical
 from tests.benchmarks.distances import features
 from tests.benchmarks.rows import Row, faster, timed
 

@@ -12,9 +12,9 @@ import torch
 
 from stages import encoders
 from stages.pretraining import simclr
+from stages.supervision.exposure import Told, everything
 from stages.training.images import Images
 from stages.training.loop import Hardware, fit, seed_all
-from stages.training.world import Told, everything
 from tests.benchmarks.loop import SIZE, data
 from tests.benchmarks.rows import Row
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.base.errors import UserError
 from stages.datasets import _archive
-from stages.errors import UserError
 from tests.datasets.sources import folder, pack, tar, zipped
 
 FILES = {

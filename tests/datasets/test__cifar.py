@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stages.base.errors import UserError
 from stages.datasets import _cifar, _fetch, cifar10, cifar100
-from stages.errors import UserError
 from tests.datasets.sources import noise, settings, tar
 
 
@@ -45,8 +45,8 @@ def hundred(path: Path) -> Path:
     return tar(path / "cifar-100-python.tar.gz", contents)
 
 
-def trust(monkeypatch: pytest.MonkeyPatch, tenant: Any, archive: Path) -> None:
-    monkeypatch.setattr(tenant, "DIGEST", _fetch.measure(archive, "md5:"))
+def trust(monkeypatch: pytest.MonkeyPatch, member: Any, archive: Path) -> None:
+    monkeypatch.setattr(member, "DIGEST", _fetch.measure(archive, "md5:"))
 
 
 def test_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,10 +78,10 @@ def test_cifar100(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, la
     assert len(data.test.images) == 1
 
 
-@pytest.mark.parametrize(("tenant", "make"), [(cifar10, ten), (cifar100, hundred)])
-def test_what_is_not_the_official_archive_is_never_unpickled(tmp_path: Path, tenant: Any, make: Any) -> None:
+@pytest.mark.parametrize(("member", "make"), [(cifar10, ten), (cifar100, hundred)])
+def test_what_is_not_the_official_archive_is_never_unpickled(tmp_path: Path, member: Any, make: Any) -> None:
     with pytest.raises(UserError, match="is not the official file"):
-        tenant.load(settings(tenant.__name__.rsplit(".")[-1], make(tmp_path)), tmp_path)
+        member.load(settings(member.__name__.rsplit(".")[-1], make(tmp_path)), tmp_path)
 
 
 def test_a_missing_batch_is_named(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from pydantic import ValidationError
 
 from stages import download
+from stages.base.errors import UserError
 from stages.datasets import _extra, _fetch, cifar10, cifar100
-from stages.errors import UserError
-from stages.params import Params
-from stages.training.world import gradual
+from stages.project.params import Params
+from stages.supervision.exposure import gradual
 from tests.blocks import base, schedule
 from tests.datasets.sources import classes, pack, picture, settings
 from tests.datasets.test__cifar import batch, hundred, ten, trust

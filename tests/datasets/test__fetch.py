@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.base.errors import UserError
 from stages.datasets import _fetch
-from stages.errors import UserError
 from tests.datasets.sources import serving
 
 DATA = bytes(range(256)) * 40

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stages.base.errors import UserError
 from stages.datasets import _images
-from stages.errors import UserError
 from tests.datasets.sources import noise, picture
 
 

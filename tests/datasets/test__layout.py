@@ -1,7 +1,7 @@
 import pytest
 
+from stages.base.errors import UserError
 from stages.datasets._layout import layout
-from stages.errors import UserError
 
 TRAIN = ["train/cat/1.jpg", "train/dog/1.jpg", "train/cat/2.jpg", "train/dog/deep/2.jpg"]
 TEST = ["test/cat/1.jpg", "test/dog/1.jpg"]

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.base.errors import UserError
 from stages.datasets import Dataset, folder
-from stages.errors import UserError
 from tests.datasets.sources import classes, pack, picture, serving, settings
 
 BOTH = classes("train", 5) | classes("test", 2)

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from stages import download, params, split, splitting
+from stages import download, split
 from stages.datasets import _fetch, cifar10, cifar100, svhn
+from stages.project import params
+from stages.splitting import parts
 from tests.datasets.sources import noise, settings, tar
 from tests.datasets.test__cifar import batch, pickled
 
@@ -71,7 +73,7 @@ def test_half_of_the_classes_keep_a_tenth_to_train_on_and_the_test_part_stays(
     raw = tmp_path / "raw"
     download.download(settings(name, make(tmp_path, monkeypatch)), raw, tmp_path / "scratch")
     wanted = {"seed": 0, "validation": 0.1, "classes": None, "imbalance": {"share": 0.1, "classes": "half"}}
-    split.split(splitting.Settings.model_validate(wanted), raw, tmp_path / "split")
+    split.split(parts.Settings.model_validate(wanted), raw, tmp_path / "split")
     counts = json.loads((tmp_path / "split" / "description.json").read_text())["counts"]
     assert next(iter(counts["pool"])) == first
     half = classes // 2
@@ -87,4 +89,4 @@ def test_dvc_understands_the_override_of_the_readme(tmp_path: Path) -> None:
     shutil.copy(ROOT / params.FILE, tmp_path)
     apply_overrides(tmp_path / params.FILE, [f"split.imbalance={HALF}"])
     found = params.Params(params.load_yaml(tmp_path / params.FILE)).split.imbalance
-    assert found == splitting.Imbalance(share=0.1, classes="half")
+    assert found == parts.Imbalance(share=0.1, classes="half")

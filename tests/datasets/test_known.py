@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from stages import tenants
+from stages.base import families
+from stages.base.errors import UserError
 from stages.datasets import _fetch, digits, mnist, svhn
-from stages.errors import UserError
 from tests.datasets.sources import noise, settings
 
 
 def test_the_sets() -> None:
-    assert tenants.names("datasets") == ["cifar10", "cifar100", "digits", "folder", "mnist", "svhn"]
+    assert families.names("datasets") == ["cifar10", "cifar100", "digits", "folder", "mnist", "svhn"]
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -51,12 +51,12 @@ def test_svhn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert data.classes == list("0123456789")
 
 
-@pytest.mark.parametrize("tenant", [mnist, svhn])
-def test_a_wrong_digest_is_refused(tmp_path: Path, tenant: object) -> None:
-    for name in tenant.FILES:  # type: ignore[attr-defined]
+@pytest.mark.parametrize("member", [mnist, svhn])
+def test_a_wrong_digest_is_refused(tmp_path: Path, member: object) -> None:
+    for name in member.FILES:  # type: ignore[attr-defined]
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(UserError, match="is not the official file"):
-        tenant.load(settings("x", tmp_path), tmp_path)  # type: ignore[attr-defined]
+        member.load(settings("x", tmp_path), tmp_path)  # type: ignore[attr-defined]
 
 
 def test_digits(tmp_path: Path) -> None:

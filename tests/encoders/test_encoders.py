@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import encoders, tenants
-from stages.errors import UserError
+from stages import encoders
+from stages.base import families
+from stages.base.errors import UserError
 
-NAMES = tenants.names("encoders")
+NAMES = families.names("encoders")
 MEAN, STD = (0.49, 0.48, 0.45), (0.25, 0.24, 0.26)
 
 

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from stages import encoders, hub
+from stages.base.errors import UserError
 from stages.encoders import _hub
-from stages.errors import UserError
 from tests.blocks import from_hubs
 
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from pydantic import BaseModel, ValidationError
 
-from stages import encoders, tenants
+from stages import encoders
+from stages.base import families
 from stages.extractors._batches import Rows
 
 CPU = torch.device("cpu")
@@ -49,14 +50,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 
 
 def settings(name: str, block: dict[str, Any]) -> BaseModel:
-    made: BaseModel = tenants.load("extractors", name).Settings(extractor=name, **block)
+    made: BaseModel = families.load("extractors", name).Settings(extractor=name, **block)
     return made
 
 
-@pytest.mark.parametrize("name", tenants.names("extractors"))
+@pytest.mark.parametrize("name", families.names("extractors"))
 def test_rows_are_vectors_of_single_images(name: str, prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     block, weights = prepared[name]
-    extract = tenants.load("extractors", name).extract
+    extract = families.load("extractors", name).extract
     monkeypatch.setattr("stages.extractors._batches._WAIT", 2)
     packed = images(23)
     found = extract(packed, settings(name, block), weights, CPU)
@@ -73,17 +74,17 @@ def test_rows_are_vectors_of_single_images(name: str, prepared: Prepared, monkey
     assert extract(packed[:0], settings(name, block), weights, CPU).shape == (0, found.shape[1])
 
 
-@pytest.mark.parametrize("name", tenants.names("extractors"))
+@pytest.mark.parametrize("name", families.names("extractors"))
 def test_global_randomness_does_not_matter(name: str, prepared: Prepared) -> None:
     block, weights = prepared[name]
     found = []
     for seed in (1, 2):
         torch.manual_seed(seed)
-        found.append(tenants.load("extractors", name).extract(images(3), settings(name, block), weights, CPU))
+        found.append(families.load("extractors", name).extract(images(3), settings(name, block), weights, CPU))
     np.testing.assert_array_equal(*found)
 
 
-@pytest.mark.parametrize("name", tenants.names("extractors"))
+@pytest.mark.parametrize("name", families.names("extractors"))
 def test_settings_take_no_unknown_key_and_have_no_defaults(name: str, prepared: Prepared) -> None:
     block, _ = prepared[name]
     with pytest.raises(ValidationError):

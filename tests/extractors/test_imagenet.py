@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from stages import hub
+from stages.base.errors import UserError
 from stages.encoders._hub import resize
-from stages.errors import UserError
 from stages.extractors import imagenet
 from stages.hub import _timm, _torchvision
 from tests import blocks

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stages import encoders
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.extractors import pretrained
 
 SETTINGS = pretrained.Settings(extractor="pretrained", weights="encoders/simclr")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stages import handout
-from stages.errors import UserError
+from stages.base.errors import UserError
 from tests.handout import made
 
 FILES = ["config.xml", "index.html", "labels.csv", "sheet.png", "tasks.json"]

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from stages import encoders, hub
+from stages.base.errors import UserError
 from stages.encoders._hub import resize
-from stages.errors import UserError
 from stages.extractors import imagenet
 from tests import blocks
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stages import encoders
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.pretraining import autoencoder
 from stages.pretraining.autoencoder import Decoder, corrupt, reconstruction
 from stages.training.augmentation import plain

@@ -8,10 +8,10 @@ from lightly.loss import NegativeCosineSimilarity
 from torch import nn
 
 from stages.pretraining.byol import regression, target_momentum
+from stages.supervision.exposure import Told
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit
 from stages.training.method import Batch
-from stages.training.world import Told
 from tests.digits import beats_random
 from tests.tiny import CPU, LABELS, make, pictures
 

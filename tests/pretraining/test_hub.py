@@ -16,11 +16,12 @@ from pydantic import ValidationError
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from stages import encoders, estimate, layout, params, pretrain
-from stages.errors import UserError
+from stages import encoders, pretrain
+from stages.base.errors import UserError
 from stages.extractors import pretrained
 from stages.pretraining import hub
-from stages.training import kept
+from stages.project import estimate, layout, params
+from stages.training import saved
 from stages.training.augmentation import plain
 from stages.training.device import Compute
 from tests.tiny import CPU, pictures, small, train, trainable
@@ -155,12 +156,12 @@ def on_a_hub_encoder(
 def test_every_regime_trains_on_it(regime: str, on_a_hub_encoder: encoders.Encoder, tmp_path: Path) -> None:
     method, history = train("models", regime, tmp_path / "run")
     assert np.isfinite([row["loss"] for row in history]).all()
-    kept, head = method.kept()  # type: ignore[operator]
-    encoders.save(kept, tmp_path / "kept")
+    encoder, head = method.kept()  # type: ignore[operator]
+    encoders.save(encoder, tmp_path / "kept")
     again = encoders.load(tmp_path / "kept")
     images = plain(torch.from_numpy(pictures()))
     with torch.inference_mode():
-        torch.testing.assert_close(head(again(images)), head(kept.eval()(images)), rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(head(again(images)), head(encoder.eval()(images)), rtol=1e-3, atol=1e-4)
 
 
 def test_a_probe_learns_and_leaves_it_as_it_was(on_a_hub_encoder: encoders.Encoder, tmp_path: Path) -> None:
@@ -247,7 +248,7 @@ def test_evaluate_reads_what_train_keeps(on_a_hub_encoder: encoders.Encoder, tmp
     method, _ = train("models", "finetune", tmp_path / "run", epochs=1)
     encoders.save(method.kept()[0], tmp_path / "model")  # type: ignore[operator]
     save_file(method.kept()[1].state_dict(), tmp_path / "model" / "head.safetensors")  # type: ignore[operator]
-    encoder, head = kept.load(tmp_path / "model")
+    encoder, head = saved.load(tmp_path / "model")
     assert head.weight.shape == (3, encoder.dim)
 
 

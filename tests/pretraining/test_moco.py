@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn import functional
 
 from stages import encoders
+from stages.pretraining._split_norm import SplitBatchNorm
 from stages.pretraining.moco import MoCo, Queue, info_nce
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch
-from stages.training.split_norm import SplitBatchNorm
 from tests.blocks import settings
 from tests.digits import beats_random
 from tests.tiny import CPU, make, pictures, train

@@ -9,13 +9,13 @@ from lightly.loss import SwaVLoss
 from torch.nn import functional
 
 from stages import encoders
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.pretraining import swav
+from stages.pretraining._sinkhorn import sinkhorn
 from stages.pretraining.swav import SwAV, swapped
 from stages.training.augmentation import Views, augment, plain
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch
-from stages.training.sinkhorn import sinkhorn
 from tests.digits import beats_random
 from tests.tiny import CPU, make, pictures, small, train
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.training.augmentation import plain
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch
 from tests.tiny import CPU, LABELS, make, pictures, train
 
 
-def start(tenant: str, **changes: object) -> dict[str, torch.Tensor]:
-    return {key: value.clone() for key, value in make("models", tenant, **changes)[0].encoder.state_dict().items()}
+def start(member: str, **changes: object) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in make("models", member, **changes)[0].encoder.state_dict().items()}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from torch.nn import functional
 from stages import encoders
 from stages.regimes._growing import closed, confidence, draw, without
 from stages.regimes._plastic import Plastic
-from stages.training import kept, measure
+from stages.training import measure, saved
 from stages.training.images import Images
 from stages.training.method import Epoch
 from tests import test_contracts as contracts
@@ -41,8 +41,8 @@ def images() -> Images:
     return Images(pictures(), np.arange(60), CPU)
 
 
-def model(tenant: str = "gradual", **changes: Any) -> Plastic:
-    method, _ = make("models", tenant, **changes)
+def model(member: str = "gradual", **changes: Any) -> Plastic:
+    method, _ = make("models", member, **changes)
     assert isinstance(method, Plastic)
     return method
 
@@ -89,9 +89,9 @@ def test_confidence_is_the_mean_largest_probability_by_hand() -> None:
     assert float(confidence(head, encodings, boolean(1, 0, 0, 0))) == 1
 
 
-@pytest.mark.parametrize("tenant", ["gradual", "supervised"])
-def test_a_unit_grows_when_its_class_is_told_and_all_others_are_kept_exactly(tenant: str) -> None:
-    method = model(tenant, **GROWING)
+@pytest.mark.parametrize("member", ["gradual", "supervised"])
+def test_a_unit_grows_when_its_class_is_told_and_all_others_are_kept_exactly(member: str) -> None:
+    method = model(member, **GROWING)
     assert not method.head.weight.any() and not method.known.any()
     method.begin_epoch(told(1), images())
     assert method.known.tolist() == [False, True, False]
@@ -130,7 +130,7 @@ def test_evaluate_reads_what_is_kept_of_a_head_that_grew(tmp_path: Path) -> None
     encoder, head = method.kept()
     encoders.save(encoder, tmp_path)
     save_file(head.state_dict(), tmp_path / "head.safetensors")
-    _, found = kept.load(tmp_path)
+    _, found = saved.load(tmp_path)
     probabilities = found(torch.randn(9, 128)).softmax(1)
     assert (probabilities[:, 0] == 0).all() and torch.allclose(probabilities.sum(1), torch.ones(9))
 
@@ -185,8 +185,8 @@ def test_the_confusion_test_leaves_the_mode_and_the_encoder_as_they_are() -> Non
     assert all(torch.equal(before[key], value) for key, value in method.encoder.state_dict().items())
 
 
-@pytest.mark.parametrize("tenant", ["gradual", "supervised"])
-def test_edges_go_by_the_schedule_epoch_by_epoch(tenant: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("member", ["gradual", "supervised"])
+def test_edges_go_by_the_schedule_epoch_by_epoch(member: str, tmp_path: Path) -> None:
     """In a real run: none in the first epoch, a quarter in the second, half in the third, zeros after every update."""
     shares = []
 
@@ -199,7 +199,7 @@ def test_edges_go_by_the_schedule_epoch_by_epoch(tenant: str, tmp_path: Path) ->
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tiny, "fit", partial(tiny.fit, validate=measured))
-        train("models", tenant, tmp_path / "a", **PRUNED)
+        train("models", member, tmp_path / "a", **PRUNED)
     assert shares == pytest.approx([0, 0.25, 0.5], abs=1e-5)
 
 

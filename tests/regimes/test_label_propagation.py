@@ -193,7 +193,7 @@ def test_density_and_names_are_made_anew_in_each_epoch() -> None:
 def test_no_matrix_of_all_by_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """In small blocks the epoch begins the same."""
     whole, _, _ = begun()
-    monkeypatch.setattr("stages.training.bank.BLOCK", 7)
+    monkeypatch.setattr("stages.modules.bank.BLOCK", 7)
     monkeypatch.setattr(label_propagation, "BLOCK", 7)
     blocked, _, _ = begun()
     assert torch.equal(whole.guessed, blocked.guessed)

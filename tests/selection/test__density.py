@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.selection import _density
 from stages.selection._density import Found, select, space
 from stages.selection.dbscan import Settings

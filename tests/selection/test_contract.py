@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from stages import tenants
-from stages.errors import UserError
+from stages.base import families
+from stages.base.errors import UserError
 from stages.selection import Selection
 from tests.blocks import blocks, settings
 
-STRATEGIES = tenants.names("selection")
+STRATEGIES = families.names("selection")
 CPU = torch.device("cpu")
 
 
@@ -26,7 +26,7 @@ def features(n: int = 120, dims: int = 6) -> np.ndarray:
 
 def select(strategy: str, pool: np.ndarray, budget: int, seed: int = 0, **changes: Any) -> Selection:
     block = settings("strategies", strategy, **changes)
-    return tenants.load("selection", strategy).select(pool, budget, block, seed=seed, device=CPU)
+    return families.load("selection", strategy).select(pool, budget, block, seed=seed, device=CPU)
 
 
 def assert_valid(selection: Selection, n: int, budget: int) -> None:

@@ -10,8 +10,8 @@ import torch
 from sklearn import cluster
 from sklearn.metrics import adjusted_rand_score
 
-from stages import tenants
-from stages.errors import UserError
+from stages.base import families
+from stages.base.errors import UserError
 from stages.selection import Selection
 from tests.blocks import settings
 
@@ -31,7 +31,7 @@ def clouds(sizes: tuple[int, ...] = (150, 80, 40), dims: int = 12, noise: int = 
 def select(strategy: str, pool: np.ndarray, budget: int = 10, **changes: Any) -> Selection:
     plain = {"normalise": False, "reduction": "none", "metric": "euclidean"}
     block = settings("strategies", strategy, **plain | changes)
-    return tenants.load("selection", strategy).select(pool, budget, block, seed=0, device=CPU)
+    return families.load("selection", strategy).select(pool, budget, block, seed=0, device=CPU)
 
 
 def assert_same(found: Selection, expected: np.ndarray) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.kmeans import kmeans
+from stages.geometry.kmeans import kmeans
 from stages.selection import Selection
 from stages.selection.probcover import Settings, _radius, select
 from tests.blocks import settings

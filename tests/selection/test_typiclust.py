@@ -1,12 +1,12 @@
-"""What TypiClust hands on; its choice is tested with stages/typicality.py."""
+"""What TypiClust hands on; its choice is tested with stages/geometry/typicality.py."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
+from stages.geometry.typicality import mean_distances
 from stages.selection.typiclust import Settings, select
-from stages.typicality import mean_distances
 
 CPU = torch.device("cpu")
 

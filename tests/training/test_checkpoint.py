@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.training import checkpoint
 from stages.training.optimiser import Rule, build
 

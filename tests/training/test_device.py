@@ -5,7 +5,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.training import device
 from stages.training.device import Compute, half, pick
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.errors import UserError
+from stages.base.errors import UserError
 from stages.regimes.supervised import Supervised
 from stages.training.method import Batch, shuffled
 from tests.tiny import EPOCHS, train

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
-from stages import layout, preset
-from stages.errors import UserError
+from stages import preset
+from stages.base.errors import UserError
+from stages.project import layout
 from stages.training import workers
 from tests.blocks import base
 from tests.tiny import LABELS, pictures

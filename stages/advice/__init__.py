@@ -1,0 +1,1 @@
+"""How many more labels a point of accuracy takes."""

@@ -1,0 +1,63 @@
+"""What a choice of images is worth, whichever strategy made it: how much of the pool it covers, and what simple
+classifiers make of other images once the chosen are labelled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.geometry.neighbours import knn_accuracy, nearest
+from stages.measures.choice import told_enough
+from stages.measures.linear_probe import probe_accuracy
+
+SHARE = 0.01  # of the pool, the nearest of which lie within the radius of the median image
+SAMPLE = 1000  # images that the radius is measured at
+
+
+def common_radius(features: np.ndarray, device: torch.device) -> float:
+    """A Euclidean distance that hangs on the pool's features [n, d] alone, so that it is one for all strategies,
+    budgets and seeds: within it lie the nearest 1 % of the pool, in the median of a fixed sample of images."""
+    n = len(features)
+    points = torch.from_numpy(features).to(device)
+    sample = np.sort(np.random.default_rng(0).choice(n, min(SAMPLE, n), replace=False))
+    others = min(max(1, round(SHARE * n)), n - 1)
+    distances, _ = nearest(points[torch.from_numpy(sample).to(device)], points, 1 + others)  # the first is itself
+    return distances[:, -1].median().item()
+
+
+def worth(
+    features: np.ndarray,
+    labels: np.ndarray,
+    chosen: np.ndarray,
+    asked: np.ndarray,
+    asked_labels: np.ndarray,
+    distances: Tensor,
+    *,
+    radius: float,
+    device: torch.device,
+) -> tuple[dict[str, Any], list[str]]:
+    """Figures of one choice from a pool, and notes on what could not be measured.
+
+    features: float32 [n, d]; chosen: int64 [budget] of its images; asked: features of other images, [m, d]; labels:
+    int64 [n] and [m], -1 unknown, left out; distances: Euclidean, of each image of the pool to the nearest chosen.
+    coverage: share of the pool within `radius` of a chosen image. one_nn, linear_probe: accuracy on the images asked by
+    the nearest chosen image (cosine) and by a linear classifier, from the labels of the chosen alone; None where too
+    few of them have one.
+    """
+    figures: dict[str, Any] = {
+        "coverage": (distances <= radius).double().mean().item(),
+        "one_nn": None,
+        "linear_probe": None,
+    }
+    told = labels[chosen]
+    missing = told_enough(told) or (None if (asked_labels >= 0).any() else "no validation image has a label")
+    if missing:
+        return figures, [f"one_nn, linear_probe: {missing}"]
+    arrays = (asked, asked_labels, features[chosen], told)
+    queries, truth, database, known = (torch.from_numpy(part).to(device) for part in arrays)
+    figures["one_nn"] = knn_accuracy(queries, truth, database, known, 1, metric="cosine")
+    figures["linear_probe"] = probe_accuracy(features[chosen], told, asked, asked_labels)
+    return figures, []

@@ -1,0 +1,1 @@
+"""Parts of networks and losses that pretraining methods and regimes share."""

@@ -1,0 +1,1 @@
+"""What knows this project: its parameters, its files, its results. Only stages import this room."""

@@ -1,0 +1,108 @@
+"""How long training would take without a GPU, so that nobody finds out after a night."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from stages.base import families
+from stages.base.errors import UserError
+from stages.project.params import Params
+from stages.supervision.budget import Labels
+from stages.training.device import half, pick
+
+# seen on conv4, WRN-28-2 and ResNet-18, batch 256, on a server's cores: 75 to 160 with bf16, half of it without
+_FLOPS_OF_A_CORE = {True: 75e9, False: 40e9}
+_LIMIT_HOURS = 12.0
+
+
+def check(parameters: Params, images: int, section: str | None = None, name: str | None = None) -> None:
+    """Without a GPU, says how long pretraining and training on a pool of `images` (0: not known yet) would take, all of
+    it or one block of a section.
+
+    Raises UserError beyond 12 hours, unless compute.device=cpu says that it is meant.
+    """
+    device = pick(parameters.compute)
+    if device.type != "cpu" or parameters.compute.device == "cpu" or not images:
+        return
+    estimate = hours(parameters, images, half(parameters.compute, device), section, name)
+    what = f"{section}.{name}" if section else "all of params.yaml"
+    about = f"no GPU here: {what} would take about {estimate:,.0f} hours on {os.cpu_count()} CPU cores"
+    if estimate > _LIMIT_HOURS:
+        raise UserError(
+            f"{about}; try `dvc exp run $(python -m stages.preset cpu)`, or set compute.device=cpu to go ahead"
+        )
+    if estimate > 0.5:
+        print(about, file=sys.stderr)
+
+
+def hours(parameters: Params, images: int, in_half: bool, section: str | None = None, only: str | None = None) -> float:
+    """Hours for all seeds of all blocks, or of one block of a section, from each encoder's operations; `images` is the
+    size of the pool."""
+    work = 0.0
+    measured: dict[str, float] = {}
+    for blocks, family, key in (
+        (parameters.pretrain, "pretraining", "method"),
+        (parameters.models, "regimes", "regime"),
+    ):
+        for name in blocks:
+            if section and (blocks.section, name) != (section, only):
+                continue
+            block = blocks[name]
+            if not hasattr(block, "epochs"):
+                continue
+            start = name if family == "pretraining" else block.init
+            if start not in measured:
+                measured[start] = operations(parameters.pretrain[start], parameters.data.size)
+            cost = families.load(family, getattr(block, key)).cost(block)
+            told = [images]
+            if family == "regimes" and block.follows != "schedule":
+                budget = _told(parameters.labels, images)
+                told = parameters.rounds.totals(budget) if block.follows == "rounds" else [budget]
+                if block.sees_pool:
+                    told = [images] * len(told)
+            visits = block.epochs * sum(block.steps * block.batch_size if block.steps else count for count in told)
+            # before a model asks it looks at the whole pool, once for all if what it sees there stays the same
+            looks = len(told) - 1
+            if looks and not block.moves_encoder:
+                looks = 1
+            work += (visits * cost + looks * images) * measured[start]
+    return work * len(parameters.seeds) / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
+
+
+def _told(labels: Labels, images: int) -> int:
+    """About how many labels the budget buys; a budget that the pool can't give is for others to refuse."""
+    try:
+        # the classes are not known here
+        return labels.count(images, 10)
+    except UserError:
+        return images
+
+
+def operations(block: Any, size: int) -> float:
+    """Floating-point operations of a forward pass of a `pretrain` block's encoder, for one image of size x size. No
+    weights are fetched."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from stages import encoders
+
+    method = families.load("pretraining", block.method)
+
+    def count() -> float:
+        if hasattr(method, "untrained"):
+            network = method.untrained(block, size)
+        else:
+            network = encoders.build(block.encoder, size, [0.5] * 3, [0.25] * 3)
+        with FlopCounterMode(display=False) as counter:
+            network.eval()(torch.empty(1, 3, size, size))
+        return float(counter.get_total_flops())
+
+    with torch.no_grad():
+        try:
+            with torch.device("meta"):
+                return count()
+        except NotImplementedError:  # a few (RegNet) compute their widths with tensors
+            with torch.random.fork_rng(devices=[]):
+                return count()

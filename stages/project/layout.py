@@ -1,0 +1,115 @@
+"""Where the stages' files lie; only stages import it, libraries are handed arrays."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.base.errors import UserError
+
+DATA = Path("data")
+RAW = DATA / "raw"
+SPLIT = DATA / "split"
+SEEN = SPLIT / "seen.npz"
+ENCODERS = DATA / "encoders"
+FEATURES = DATA / "features"
+SELECTION = DATA / "selection"
+MODELS = DATA / "models"
+EVALUATION = DATA / "evaluation"
+METRICS = Path("metrics")
+PLOTS = Path("plots")
+
+
+def seed_folder(parent: Path, seed: int) -> Path:
+    """The folder of one seed's result."""
+    return parent / f"seed-{seed}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the split: `packed` holds all raw images uint8 [M, S, S, 3], `indices` int64 [N] this part's rows."""
+
+    packed: np.ndarray
+    indices: np.ndarray
+    labels: np.ndarray
+
+    def images(self) -> np.ndarray:
+        """This part's images, uint8 [N, S, S, 3], in memory."""
+        return self.packed[self.indices]
+
+
+def part(name: str) -> Part:
+    """Loads "pool", "validation" or "test"; the images stay on disk until they are asked for."""
+    raw = "test" if name == "test" else "train"
+    with np.load(needed(SPLIT / f"{name}.npz")) as arrays:
+        indices, labels = arrays["indices"], arrays["labels"]
+    packed = np.load(needed(RAW / raw / "images.npy"), mmap_mode="r")
+    return Part(packed, indices, labels)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The pool as pretraining sees it, which no answer of people changes: labels int64 [N] and classes are those of the
+    data set itself; mean and std per channel, in [0, 1]; images of size x size."""
+
+    indices: np.ndarray
+    labels: np.ndarray
+    classes: list[str]
+    size: int
+    mean: list[float]
+    std: list[float]
+
+    def write(self, path: Path) -> None:
+        """Writes all of it to one .npz file."""
+        np.savez(
+            path,
+            indices=self.indices,
+            labels=self.labels,
+            classes=np.array(self.classes, dtype=np.str_),
+            size=self.size,
+            mean=self.mean,
+            std=self.std,
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Seen:
+        """Reads what `write` wrote. Raises UserError if it is not there."""
+        with np.load(needed(path)) as found:
+            whole = {name: found[name] for name in ("indices", "labels")}
+            return cls(**whole, **{name: found[name].tolist() for name in ("classes", "size", "mean", "std")})
+
+
+def description() -> dict[str, Any]:
+    """What split says of its result: classes, size, mean, std, counts."""
+    return read_json(SPLIT / "description.json")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(needed(path).read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON for people: indented, keys in the order given, no NaN."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Writes a CSV with a column for every key of any row; a row leaves empty what it lacks."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def needed(path: Path) -> Path:
+    """The path, if it exists. Raises UserError that says how to make it."""
+    if not path.exists():
+        raise UserError(f"{path} is missing; run `dvc repro` (or the stage before this one)")
+    return path

@@ -1,0 +1,255 @@
+"""The only reader of params.yaml: typed sections, every wrong key or value refused by name before any work."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from stages import datasets
+from stages.base import families
+from stages.base.errors import UserError
+from stages.project import evaluation
+from stages.project.wording import line, shown, words
+from stages.splitting import parts
+from stages.supervision.budget import Labels
+from stages.supervision.rounds import Rounds
+from stages.supervision.schedule import Schedule
+from stages.training.device import Compute
+
+FILE = Path("params.yaml")
+
+# section of blocks -> (package of its members, key of a block that names the member)
+FAMILIES = {
+    "pretrain": ("pretraining", "method"),
+    "extractors": ("extractors", "extractor"),
+    "strategies": ("selection", "strategy"),
+    "models": ("regimes", "regime"),
+}
+
+
+class Blocks(Mapping[str, Any]):
+    """The named blocks of one family; a block becomes its member's Settings when it is asked for."""
+
+    def __init__(self, section: str, raw: Mapping[str, Any]) -> None:
+        self.section, self.raw = section, raw
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.raw:
+            raise UserError(f"{FILE}: no {self.section}.{name}: {families.choices(name, self.raw)}")
+        where, block = f"{self.section}.{name}", self.raw[name]
+        if self.section == "models" and isinstance(block.get("acquisition"), dict):
+            acquisition = _settings("acquisition", "name", block["acquisition"], f"{where}.acquisition")
+            block = {**block, "acquisition": acquisition}
+        return _settings(*FAMILIES[self.section], block, where)
+
+    def named(self, arguments: list[str]) -> str:
+        """The one name on a stage's command line. Raises UserError for none, several, and one that is not here."""
+        if len(arguments) != 1 or arguments[0] not in self.raw:
+            given = " ".join(arguments) or "nothing"
+            raise UserError(f"{given}: give one name of {FILE}'s {self.section}; {families.choices(given, self.raw)}")
+        return arguments[0]
+
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own asks for the item, which would parse the block
+        return isinstance(name, str) and name in self.raw
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+
+class Sections(BaseModel, extra="forbid", frozen=True):
+    """The sections that are not families of blocks."""
+
+    seeds: list[int] = Field(min_length=1)
+    compute: Compute
+    data: datasets.Settings
+    split: parts.Settings
+    labels: Labels
+    schedule: Schedule
+    rounds: Rounds
+    evaluation: evaluation.Settings
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds) or min(seeds) < 0:
+            raise ValueError("must be distinct and not negative")
+        return seeds
+
+
+class Params:
+    """All parameters: the typed sections as attributes, and the four families of named blocks."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        known = [*Sections.model_fields, *FAMILIES]
+        for key in raw:
+            if key not in known:
+                raise UserError(f"{FILE}: {key}: unknown key; {families.choices(str(key), known)}")
+        for section in FAMILIES:
+            if not isinstance(raw.get(section), dict) or not raw[section]:
+                raise UserError(f"{FILE}: {section}: missing or empty; give at least one named block")
+        sections = _parse(Sections, {key: raw[key] for key in raw if key not in FAMILIES}, "")
+        self.seeds: list[int] = sections.seeds
+        self.compute: Compute = sections.compute
+        self.data: datasets.Settings = sections.data
+        self.split: parts.Settings = sections.split
+        self.labels: Labels = sections.labels
+        self.schedule: Schedule = sections.schedule
+        self.rounds: Rounds = sections.rounds
+        self.evaluation: evaluation.Settings = sections.evaluation
+        self.pretrain, self.extractors, self.strategies, self.models = (
+            Blocks(section, raw[section]) for section in FAMILIES
+        )
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """What one part of the file says of another; needs no member's module."""
+        for blocks in (self.pretrain, self.extractors, self.strategies, self.models):
+            for name, block in blocks.raw.items():
+                # as on a command line after -S
+                if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+                    allowed = "a block's name must be letters, digits, _ and -, a letter first"
+                    raise UserError(f"{FILE}: {blocks.section}.{name}: {allowed}")
+                if not isinstance(block, dict):
+                    raise UserError(f"{FILE}: {blocks.section}.{name}={shown(block)}: must be a block of parameters")
+        _known("data.name", self.data.name, families.names("datasets"))
+        _known("labels.strategy", self.labels.strategy, self.strategies)
+        for name, block in self.pretrain.raw.items():
+            if "encoder" in block:
+                _known(f"pretrain.{name}.encoder", block["encoder"], families.names("encoders"))
+        for name, block in self.extractors.raw.items():
+            if str(block.get("weights")).startswith("encoders/"):
+                _known(f"extractors.{name}.weights", block["weights"], [f"encoders/{one}" for one in self.pretrain])
+        for name, block in self.strategies.raw.items():
+            if "extractor" in block:
+                _known(f"strategies.{name}.extractor", block["extractor"], self.extractors)
+        for name, block in self.models.raw.items():
+            if "init" in block:
+                _known(f"models.{name}.init", block["init"], self.pretrain)
+
+    def check_blocks(self) -> None:
+        """Parses every block of every family, which imports every member in use."""
+        for blocks in (self.pretrain, self.extractors, self.strategies, self.models):
+            for name in blocks:
+                blocks[name]
+        for name, block in self.models.items():
+            try:
+                block.told_by(self.schedule)
+            except ValidationError as error:
+                raise UserError(f"{FILE}: models.{name}: {words(error.errors()[0])}") from None
+            if block.follows == "rounds" and self.labels.by_class():
+                budget = f"labels.budget={self.labels.budget}: models.{name} spends it in rounds"
+                way = f"give a number or a share, or leave the model out: -S '~models.{name}'"
+                raise UserError(f"{FILE}: {budget}, and nobody knows an image's class before asking; {way}")
+
+    def check_data(self, classes: list[str], pool: int) -> None:
+        """What can be checked only once the data are split into classes and a pool of so many images, and should be
+        before any training. Raises UserError."""
+        if classes:
+            self.check_classes(classes)
+        self.labels.count(pool, len(classes))
+
+    def check_classes(self, classes: list[str]) -> None:
+        """What can be checked only once the classes are known. Raises UserError."""
+        self.schedule.check(classes, f"{FILE}: schedule")
+        self.evaluation.check(classes, f"{FILE}: evaluation")
+        for blocks in (self.pretrain, self.models):
+            for name, block in blocks.raw.items():
+                for key in ("classes", "start_classes"):
+                    wanted = block.get(key)
+                    if wanted is not None and wanted > len(classes):
+                        raise UserError(
+                            f"{FILE}: {blocks.section}.{name}.{key}={wanted}: the data has {len(classes)} classes"
+                        )
+
+
+def read(path: Path = FILE) -> Params:
+    """Reads and checks the whole file.
+
+    The check of all blocks imports torch, so that its success is remembered by a hash of the file and the code:
+    a stage that needs no torch then imports none. Raises UserError with the full key, the value and what is allowed.
+    """
+    params = Params(load_yaml(path))
+    text = path.read_text(encoding="utf-8")
+    stamp = Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / "checked" / _digest(text)
+    if not stamp.exists():
+        params.check_blocks()
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.touch()
+    return params
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The file as nested dictionaries. Raises UserError for a missing file and for what is no YAML mapping."""
+    if not path.exists():
+        raise UserError(f"{path} is missing; run this from the project's folder")
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path}{where}: not YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: must hold sections, such as `data:` and `models:`")
+    return raw
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's floats, as DVC reads them: 1e-3 is a number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.\d*([eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.\d+([eE][-+]?\d+)?|\.inf|\.nan)$"),
+    list("-+0123456789."),
+)
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _settings(family: str, key: str, block: Mapping[str, Any], where: str) -> Any:
+    """The block as the Settings of the member that its key names."""
+    member = block.get(key)
+    if member not in families.names(family):
+        known = families.choices(str(member), families.names(family))
+        wrong = f"={shown(member)}: no file of stages/{family}/" if key in block else ": missing"
+        raise UserError(f"{FILE}: {where}.{key}{wrong}; {known}")
+    return _parse(families.load(family, str(member)).Settings, block, where)
+
+
+Model = typing.TypeVar("Model", bound=BaseModel)
+
+
+def _known(key: str, value: Any, known: typing.Iterable[str]) -> None:
+    if value not in known:
+        raise UserError(f"{FILE}: {key}={shown(value)}: {families.choices(str(value), known)}")
+
+
+def _parse(model: type[Model], block: Mapping[str, Any], where: str) -> Model:
+    try:
+        # strict: true is no number, and "0.1" in quotes none either
+        return model.model_validate(block, strict=True)
+    except ValidationError as error:
+        raise UserError(f"{FILE}: {line(model, where, error.errors())}") from None

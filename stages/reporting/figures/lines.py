@@ -1,0 +1,164 @@
+"""Accuracy through training: by epoch and by the labels told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stages.advice.points import ends_of_rounds
+from stages.reporting.figures.style import OVER, Style, legend_right, percent, picture, plain_log, styles
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+# lines; the bands of more would hide one another
+_BANDS = 5
+# of the axis: how far models stand apart that were told as many labels, and how far all of them together
+_STEP, _STEPS = 0.012, 0.05
+
+
+def learning_curves(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
+    """Validation accuracy by epoch, a line for each model: the mean over seeds, and a band of one standard deviation.
+
+    curves: columns model, seed, epoch, round (NaN without rounds), accuracy (a share; NaN where it was not measured).
+    Of a model that trains in rounds, the last round, whose epochs are counted from its beginning. A line that would
+    hide another, equal one is dashed. The legend is in the order in which the lines end.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    looks = styles(models)
+    curves = _last_rounds(curves)
+    drawn: set[bytes] = set()
+    with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
+        axis = figure.add_subplot()
+        for model in _by_last(curves, models):
+            epochs = _over_seeds(curves[curves["model"] == model], "epoch")
+            look, line = looks[model], epochs[["epoch", "mean"]].to_numpy().tobytes()
+            axis.plot(
+                epochs["epoch"],
+                epochs["mean"],
+                color=look.colour,
+                linestyle=OVER if line in drawn else look.dash,
+                label=model,
+                marker="o" if len(epochs) == 1 else None,
+            )
+            drawn.add(line)
+            _band(axis, epochs, "epoch", look)
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _finish(axis, len(models))
+
+
+def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
+    """Validation accuracy against the labels told so far, on a log axis.
+
+    curves: columns model, seed, epoch, round (NaN without rounds), labels, accuracy. A model that is told more as it
+    trains is a line through its epochs with a mark at the last, one that trains in rounds a line through the last
+    epochs of its rounds, each with a dot; one that is told all at once is its last epoch's mark. Error bars of marks
+    and dots are one standard deviation over seeds, and so are bands along epochs, of a few lines. Models are moved
+    sideways a little, so that none lies under another. Epochs without any label have no place on a log axis and are
+    left out.
+    """
+    looks = styles(models)
+    told = ends_of_rounds(curves[curves["labels"] > 0])
+    with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
+        axis = figure.add_subplot()
+        plain_log(axis, told["labels"].to_numpy(), told["labels"].max())
+        tables = {model: _over_seeds(told[told["model"] == model], "epoch") for model in _by_last(told, models)}
+        lines = [model for model, epochs in tables.items() if epochs["labels"].nunique() > 1]
+        aside = _aside(axis, [model for model in models if model in tables])
+        for model, epochs in tables.items():
+            look, rounds = looks[model], told.loc[told["model"] == model, "round"].notna().any()
+            epochs["labels"] *= aside[model]
+            if model in lines:
+                axis.plot(epochs["labels"], epochs["mean"], color=look.colour, linestyle=look.dash, linewidth=1.2)
+                if rounds:
+                    _marks(axis, epochs[:-1], look, markersize=3, elinewidth=0.8)
+                elif len(lines) <= _BANDS:
+                    _band(axis, epochs, "labels", look)
+            _marks(
+                axis,
+                epochs[-1:],
+                look,
+                markersize=5.5,
+                elinewidth=1.2,
+                capsize=2.5,
+                label=model,
+                linestyle=look.dash if model in lines else "none",
+            )
+        axis.set_xlabel("labels told")
+        _finish(axis, len(models))
+
+
+def _last_rounds(curves: pandas.DataFrame) -> pandas.DataFrame:
+    """Of models in rounds the last round, its epochs counted from its beginning; all of the others."""
+    last = curves.groupby(["model", "seed"])["round"].transform("max")
+    found = curves[curves["round"].isna() | (curves["round"] == last)]
+    begins = found.groupby(["model", "seed"])["epoch"].transform("min")
+    return found.assign(epoch=found["epoch"].where(found["round"].isna(), found["epoch"] - begins + 1))
+
+
+def _aside(axis: Axes, models: Sequence[str]) -> dict[str, float]:
+    """The factor of the labels by which each model moves sideways on a log axis."""
+    low, high = axis.get_xlim()
+    step = min(_STEP, _STEPS / max(len(models), 1))
+    return {model: (high / low) ** (step * (place - (len(models) - 1) / 2)) for place, model in enumerate(models)}
+
+
+def _marks(axis: Axes, epochs: pandas.DataFrame, look: Style, linestyle: Any = "none", **how: Any) -> None:
+    """Marks with the standard deviation as error bars, where there is one."""
+    spread = epochs["std"].to_numpy()
+    axis.errorbar(
+        epochs["labels"],
+        epochs["mean"],
+        yerr=np.nan_to_num(spread) if np.isfinite(spread).any() else None,
+        color=look.colour,
+        marker=look.marker,
+        linestyle=linestyle,
+        **how,
+    )
+
+
+def _over_seeds(rows: pandas.DataFrame, by: str) -> pandas.DataFrame:
+    """Mean, spread and count of the accuracy, and the mean of the labels, over the seeds of one model."""
+    groups = rows.dropna(subset=["accuracy"]).groupby(by)
+    table = groups["accuracy"].agg(mean="mean", std="std", n="count")
+    if "labels" in rows:
+        table["labels"] = groups["labels"].mean()
+    return table.reset_index()
+
+
+def _by_last(curves: pandas.DataFrame, models: Sequence[str]) -> list[str]:
+    """The models that were measured, the best at the last epoch first."""
+    measured = curves.dropna(subset=["accuracy"])
+    last = {
+        model: float(_over_seeds(rows, "epoch")["mean"].iloc[-1])
+        for model in models
+        if len(rows := measured[measured["model"] == model])
+    }
+    return sorted(last, key=lambda model: -last[model])
+
+
+def _band(axis: Axes, epochs: pandas.DataFrame, x: str, look: Style) -> None:
+    several = epochs[epochs["n"] > 1]
+    low, high = several["mean"] - several["std"], several["mean"] + several["std"]
+    if len(several):
+        axis.fill_between(several[x], low, high, color=look.colour, alpha=0.15, linewidth=0)
+
+
+def _finish(axis: Axes, entries: int) -> None:
+    axis.set_ylabel("validation accuracy (%)")
+    percent(axis, "y")
+    axis.grid(axis="y")
+    if axis.get_legend_handles_labels()[1]:
+        legend_right(axis, entries)
+    else:
+        _nothing(axis)
+
+
+def _nothing(axis: Axes) -> None:
+    axis.text(0.5, 0.5, "not measured", transform=axis.transAxes, ha="center", va="center", color="#777777")

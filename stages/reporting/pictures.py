@@ -1,0 +1,74 @@
+"""All pictures of a comparison, drawn into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from stages.base.files import whole_file
+from stages.geometry import maps
+from stages.reporting import figures, tables
+from stages.reporting.tables import Results
+
+
+def draw(results: Results, folder: Path, *, umap: bool) -> dict[str, Path]:
+    """Draws every picture of what was measured, and removes what was drawn before. Returns name -> file."""
+    drawn = {}
+    for name, one in _pictures(results, umap).items():
+        drawn[name] = folder / f"{name}.png"
+        with whole_file(drawn[name]) as path:
+            one(path)
+    for stale in set(folder.glob("*.png")) - set(drawn.values()):
+        stale.unlink()
+    return drawn
+
+
+def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]:
+    """Name -> what draws it to a file."""
+    models, classes, curves = list(results.scores), results.classes, results.curves
+    accuracy = tables.summary(results.scores).query("figure == 'accuracy'")
+    by_class = tables.per_class(results.per_class, classes)
+    balance = tables.summary(results.strategies).query("figure == 'balance'")
+    features = tables.summary(results.extractors)
+    judges = {"knn_cosine": "10-NN, cosine", "linear_probe": "linear probe"}
+    found: dict[str, Callable[[Path], None]] = {
+        "accuracy": lambda path: figures.bars(accuracy, path, label="test accuracy"),
+        "learning_curves": lambda path: figures.learning_curves(curves, models, path),
+        "accuracy_by_labels": lambda path: figures.accuracy_by_labels(curves, models, path),
+        "per_class": lambda path: figures.per_class(by_class, path),
+        "balance": lambda path: figures.bars(balance, path, label="class balance", share=False),
+        "features": lambda path: figures.grouped_bars(features, judges, path, label="validation accuracy"),
+    }
+    told = {model: one for model, one in results.forecasts.items() if one.points.counts > 2}
+    if told:
+        found["advice"] = lambda path: figures.advice(told, models, path)
+    measured = {
+        "accuracy": accuracy["mean"].notna().any(),
+        "learning_curves": len(curves) > 0,
+        "accuracy_by_labels": (curves["labels"] > 0).any(),
+        "per_class": by_class.notna().any(axis=None),
+        "balance": balance["mean"].notna().any(),
+        "features": features[features["figure"].isin(list(judges))]["mean"].notna().any(),
+    }
+    found = {name: one for name, one in found.items() if measured.get(name, True)}
+    for model in models:
+        if results.confusions[model].sum():
+            found[f"confusion-{model}"] = partial(_confusion, results, model)
+        if len(results.embeddings[model][0]):
+            found[f"map-{model}"] = partial(_map, results, model, umap)
+    for strategy, curve in results.read_off.items():
+        found[f"curve-{strategy}"] = partial(figures.read_off, curve)
+    return found
+
+
+def _confusion(results: Results, model: str, path: Path) -> None:
+    figures.confusion(results.confusions[model], results.classes, path)
+
+
+def _map(results: Results, model: str, umap: bool, path: Path) -> None:
+    embedding, labels = results.embeddings[model]
+    panels = {"PCA": maps.pca(embedding)}
+    if umap:
+        panels["UMAP"] = maps.umap(embedding, results.seeds[0])
+    figures.embedding_map(panels, labels, results.classes, path)

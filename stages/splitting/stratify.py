@@ -1,0 +1,34 @@
+"""The same share of every class, held out by seed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stages.base.errors import UserError
+
+
+def held_out(labels: np.ndarray, classes: list[str], share: float, seed: int, key: str) -> np.ndarray:
+    """Which images to hold out: bool [N], about `share` and at least one of each class, no unknown one (-1).
+
+    A class draws from its own stream, so that leaving out one class changes nothing for the others.
+    `labels` int64 [N] are places in `classes`; classes without an image are passed over.
+    Raises UserError, which names `key`, if no image of a class would be left.
+    """
+    mask = np.zeros(len(labels), dtype=bool)
+    for label, name in enumerate(classes):
+        members = np.flatnonzero(labels == label)
+        if not len(members):
+            continue
+        count = max(1, part_of(share, len(members)))
+        if count >= len(members):
+            raise UserError(
+                f"{key}={share:g} would take all {len(members)} images of class {name}; "
+                f"lower it, or add images to the class"
+            )
+        mask[np.random.default_rng([seed, label]).permutation(members)[:count]] = True
+    return mask
+
+
+def part_of(share: float, count: int) -> int:
+    """`share` of `count`, rounded half up."""
+    return int(share * count + 0.5)

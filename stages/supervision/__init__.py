@@ -1,0 +1,1 @@
+"""What a model is shown and told, and when: the budget, the schedule, the rounds."""

@@ -1,0 +1,121 @@
+"""The labelling budget: the section `labels`, and which labels it buys."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, Field, field_validator
+
+from stages.base.errors import UserError
+
+# DVC depends on the file by its name, so that there must be one
+_NO_FILE = "data/none"
+
+
+class Labels(BaseModel, extra="forbid", frozen=True):
+    """`strategy` names the ranking that training follows, `budget` how far: a number of labels (400),
+    a number per class ("40/class"), or a share of the pool ("10%").
+
+    "N/class" is the benchmarks' convention: one walks down the ranking and keeps the first N images of each class,
+    which with a random ranking is stratified sampling. Everybody else pays for every label that is looked up, so a
+    number or a share takes the first images of the ranking, whatever their classes.
+
+    `file`: what people answered, a file or a folder, or data/none for none. With answers a number or a share takes the
+    first images of the ranking that have a label, for they may be answers to another ranking; "100%" takes all.
+    """
+
+    strategy: str
+    budget: int | str = Field(union_mode="left_to_right")
+    file: str = Field(min_length=1)
+
+    @property
+    def answers(self) -> Path | None:
+        """The file or folder of answers, if there is one."""
+        return None if self.file == _NO_FILE else Path(self.file)
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _form(cls, budget: Any) -> Any:
+        if isinstance(budget, str) and re.fullmatch(r"[1-9]\d*", budget):
+            return int(budget)
+        number = isinstance(budget, int) and not isinstance(budget, bool) and budget >= 1
+        text = budget if isinstance(budget, str) else ""
+        share = re.fullmatch(r"(\d+(\.\d+)?)%", text)
+        if not (number or re.fullmatch(r"[1-9]\d*/class", text) or (share and 0 < float(share[1]) <= 100)):
+            raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
+        return budget
+
+    @field_validator("file", mode="before")
+    @classmethod
+    def _there(cls, file: Any) -> Any:
+        if file is None:
+            raise ValueError(f"must be a file or a folder; {_NO_FILE} is none")
+        return file
+
+    def by_class(self) -> bool:
+        """Whether it is a number of labels for each class."""
+        return isinstance(self.budget, str) and self.budget.endswith("/class")
+
+    def count(self, pool: int, classes: int) -> int:
+        """How many labels the budget buys in a pool of that size. Raises UserError where the pool has fewer."""
+        if isinstance(self.budget, int):
+            wanted = self.budget
+        elif self.budget.endswith("/class"):
+            if not classes:
+                raise UserError(f"labels.budget={self.budget}: no class is known; give a number of labels in all")
+            wanted = int(self.budget.removesuffix("/class")) * classes
+        else:
+            wanted = round(float(self.budget.removesuffix("%")) / 100 * pool)
+        if wanted > pool:
+            raise UserError(f"labels.budget={self.budget}: {wanted} labels, but the pool has {pool} images")
+        if wanted < 1:
+            raise UserError(f"labels.budget={self.budget}: not one label in a pool of {pool} images")
+        return wanted
+
+    def bought(self, ranking: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+        """The images whose labels the budget buys, in the order of the ranking.
+
+        ranking: int64 [N], the pool from first to last; labels: int64 [N], true classes, -1 unknown.
+        Returns int64 [n]; images without a label are left out. Raises UserError where a class has too few, and where
+        people answered fewer.
+        """
+        count = self.count(len(ranking), classes)
+        if isinstance(self.budget, int) or self.budget.endswith("%"):
+            if self.answers is not None:
+                return self._answered(ranking[labels[ranking] >= 0], count, len(ranking))
+            chosen = ranking[:count]
+            return chosen[labels[chosen] >= 0]
+        each = count // classes
+        ranked = labels[ranking]
+        kept = []
+        for c in range(classes):
+            of_class = np.flatnonzero(ranked == c)
+            if len(of_class) < each:
+                few = f"class {c} (from 0) has only {len(of_class)} labelled images in the pool"
+                raise UserError(f"labels.budget={self.budget}: {few}; lower it, or give a number of labels in all")
+            kept.append(of_class[:each])
+        return ranking[np.sort(np.concatenate(kept))]
+
+    def askable(self, ranking: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The images that rounds may ask about, int64 [n], in the order of the ranking int64 [N]: all or, with answers
+        of people, those that have a label, for nobody is there to ask about others."""
+        return ranking if self.answers is None else ranking[labels[ranking] >= 0]
+
+    def spent(self, ranking: np.ndarray, labels: np.ndarray, classes: int) -> int:
+        """How many of these the budget lets rounds ask about. Raises UserError as `bought` does."""
+        if self.answers is None:
+            return self.count(len(ranking), classes)
+        return len(self.bought(ranking, labels, classes))
+
+    def _answered(self, labelled: np.ndarray, count: int, pool: int) -> np.ndarray:
+        """The first `count` of the labelled images; for a share of all of the pool, those that there are."""
+        if len(labelled) < count and not (isinstance(self.budget, str) and count == pool):
+            raise UserError(
+                f"labels.budget={self.budget}: {count} labels, but with the answers of {self.file} the pool has "
+                f"{len(labelled)} (split.validation may hold out others); label more (python -m stages.select "
+                f"{self.strategy} --export FOLDER), or set labels.budget={len(labelled)}"
+            )
+        return labelled[:count]

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages.base.errors import UserError
+from stages.project import estimate, params
+from tests.blocks import base, settings
+
+
+def test_operations_of_known_nets() -> None:
+    """ResNet-18 with the small stem at 32 px: 1.11 GFLOP; WRN-28-2: 0.43."""
+    for encoder, wanted in (("resnet18", 1.11e9), ("wrn_28_2", 0.43e9)):
+        block = settings("pretrain", "scratch", encoder=encoder)
+        assert estimate.operations(block, 32) == pytest.approx(wanted, rel=0.01)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_the_headline_set_without_a_gpu_is_refused_with_a_way_out() -> None:
+    raw = base()
+    with pytest.raises(
+        UserError, match=r"no GPU here: .* hours on \d+ CPU cores; try .*preset cpu.*compute.device=cpu"
+    ):
+        estimate.check(params.Params(raw), 45_000)
+    raw["compute"]["device"] = "cpu"
+    estimate.check(params.Params(raw), 45_000)
+
+
+def test_small_sets_pass_without_a_word(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    raw = base()
+    for blocks in (raw["pretrain"], raw["models"]):
+        for block in blocks.values():
+            block |= {"encoder": "conv4"} if "encoder" in block else {}
+            block |= {"epochs": 2, "steps": 2} if "epochs" in block else {}
+    estimate.check(params.Params(raw), 45_000)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("budget", [4000, "400/class", "100%", "1%"])
+@pytest.mark.parametrize("images", [0, 30])
+def test_a_budget_beyond_the_images_is_not_its_business(budget: int | str, images: int) -> None:
+    """A folder's images are not counted yet at download, its classes not even later."""
+    raw = base()
+    raw["labels"]["budget"] = budget
+    # a number of steps takes its time whatever the images
+    raw["models"] = {name: block for name, block in raw["models"].items() if block["steps"] is None}
+    estimate.check(params.Params(raw), images)
+
+
+def test_rounds_are_counted() -> None:
+    """As many trainings as rounds, each with its labels, and a look at the pool before each request."""
+    raw = base()
+    raw["labels"]["budget"] = 1000
+    raw["rounds"] |= {"start": 100, "step": 100}
+    raw["models"] = {
+        "whole": raw["models"]["supervised"] | {"steps": None, "epochs": 10},
+        "few": raw["models"]["supervised"] | {"epochs": 10, "steps": 5},
+        "probe": raw["models"]["probe"] | {"epochs": 10, "steps": 5},
+    }
+    for name in list(raw["models"]):
+        raw["models"][f"{name}_asking"] = raw["models"][name] | {"follows": "rounds"}
+
+    def work(name: str) -> float:
+        """In forward passes of the encoder for one image."""
+        one = estimate.hours(params.Params(raw), 20_000, False, "models", name)
+        return one / estimate.hours(params.Params(raw), 20_000, False, "models", "whole") * 10 * 1000 * 3
+
+    assert work("whole_asking") == pytest.approx(10 * sum(range(100, 1001, 100)) * 3 + 9 * 20_000)
+    assert work("few_asking") == pytest.approx(10 * work("few") + 9 * 20_000)
+    # a frozen encoder sees the same in every round
+    assert work("probe_asking") == pytest.approx(10 * work("probe") + 20_000)

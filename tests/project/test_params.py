@@ -1,0 +1,311 @@
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages import preset
+from stages.base import families
+from stages.base.errors import UserError
+from stages.project import params
+from stages.project.params import FAMILIES, FILE, Params
+from tests import blocks
+
+ROOT = Path(__file__).parent.parent.parent
+GONE = "<taken out>"
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    """params.yaml with one key set, or taken out."""
+    raw = copy.deepcopy(blocks.base())
+    *path, last = key.split(".")
+    section = raw
+    for step in path:
+        section = section[step]
+    if value is GONE:
+        del section[last]
+    else:
+        section[last] = value
+    return raw
+
+
+def refusal(raw: dict[str, Any]) -> str:
+    with pytest.raises(UserError) as refused:
+        Params(raw).check_blocks()
+    return str(refused.value)
+
+
+UNKNOWN_KEYS = {
+    "sched": "params.yaml: sched: unknown key; did you mean schedule? known: seeds, compute, data, ",
+    "schedule.start_clases": "schedule.start_clases: unknown key; did you mean start_classes? known: start_classes, ",
+    "schedule.probe_rate.flor": "schedule.probe_rate.flor: unknown key; did you mean floor? known: ceiling, floor",
+    "models.gradual.temprature": "models.gradual.temprature: unknown key; did you mean temperature? known: ",
+    "models.gradual.optimiser.momentun": "models.gradual.optimiser.momentun: unknown key; did you mean momentum? ",
+    "models.probe.optimiser.xyz": "models.probe.optimiser.xyz: unknown key; known: name, momentum, weight_decay, rate",
+    "rounds.strat": "rounds.strat: unknown key; did you mean start? known: start, step, warm",
+    "models.margin_probe.acquisition.pases": "models.margin_probe.acquisition.pases: unknown key; known: name",
+    "models.supervised.views.min_aera": "models.supervised.views.min_aera: unknown key; did you mean min_area? known",
+}
+
+WRONG_VALUES = [
+    # missing
+    ("schedule", GONE, "schedule: missing; it must be given"),
+    ("models", GONE, "models: missing or empty; give at least one named block"),
+    ("models", {}, "models: missing or empty; give at least one named block"),
+    ("models.gradual.loss", GONE, "models.gradual.loss: missing; it must be given"),
+    ("models.gradual.init", GONE, "models.gradual.init: missing; it must be given"),
+    ("models.gradual.regime", GONE, "models.gradual.regime: missing; known: "),
+    ("models.probe.optimiser.rate", GONE, "models.probe.optimiser.rate: missing; it must be given"),
+    ("models.supervised.views", {}, "models.supervised.views.min_area: missing; it must be given (and 4 more)"),
+    ("rounds", GONE, "rounds: missing; it must be given"),
+    ("models.margin_probe.acquisition", GONE, "models.margin_probe.acquisition: missing; it must be given"),
+    ("models.margin_probe.acquisition.name", GONE, "models.margin_probe.acquisition.name: missing; known: badge, "),
+    ("models.margin_probe.acquisition", {"name": "bald", "passes": 2}, "models.margin_probe.acquisition.dropout: miss"),
+    # of another type
+    ("rounds.warm", "maybe", "rounds.warm='maybe': must be true or false"),
+    ("models.margin_probe.acquisition", "margin", "models.margin_probe.acquisition='margin': must be a block of para"),
+    ("schedule", 3, "schedule=3: must be a block of parameters"),
+    ("models.gradual", None, "models.gradual=null: must be a block of parameters"),
+    ("schedule.start_classes", "three", "schedule.start_classes='three': must be a whole number"),
+    ("schedule.start_classes", 2.5, "schedule.start_classes=2.5: must be a whole number"),
+    ("schedule.start_classes", True, "schedule.start_classes=true: must be a whole number"),
+    ("schedule.start_classes", None, "schedule.start_classes=null: must be a whole number"),
+    ("schedule.redraw", "maybe", "schedule.redraw='maybe': must be true or false"),
+    ("models.gradual.temperature", "0.1", "models.gradual.temperature='0.1': must be a number"),
+    ("models.gradual.projection", ["a"], "models.gradual.projection.0='a': must be a whole number"),
+    ("data.source", 3, "data.source=3: must be a text"),
+    ("labels.file", "", "labels.file='': must have at least 1 character"),
+    ("models.gradual.init", ["scratch"], "models.gradual.init=['scratch']: did you mean scratch? "),
+    # out of range
+    ("schedule.start_classes", 0, "schedule.start_classes=0: must be greater than or equal to 1"),
+    ("data.size", 4, "data.size=4: must be greater than or equal to 8"),
+    ("split.validation", 1, "split.validation=1: must be less than 1"),
+    ("models.gradual.projection", [], "models.gradual.projection=[]: must have 1 or more of them"),
+    ("models.finetune.layers", 0, "models.finetune.layers=0: must be 'all', or greater than or equal to 1"),
+    ("evaluation.subsets", {"few": 0}, "evaluation.subsets.few=0: must be greater than or equal to 1, or a list"),
+    ("rounds.start", 0, "rounds.start=0: must be greater than or equal to 1"),
+    (
+        "models.margin_probe.acquisition",
+        {"name": "bald", "dropout": 1.0, "passes": 2},
+        "models.margin_probe.acquisition.dropout=1.0: must be less than 1",
+    ),
+    # of a list of choices
+    ("compute.device", "gpu", "compute.device='gpu': must be auto, cpu, cuda or cuda:N"),
+    ("compute.precision", "fp16", "compute.precision='fp16': must be 'auto', 'bf16' or 'fp32'"),
+    ("schedule.class_shape", "liner", "schedule.class_shape='liner': must be 'linear', 'step' or 'cosine'"),
+    ("schedule.class_order", "gven", "schedule.class_order='gven': must be 'given' or 'random', or a list"),
+    ("schedule.class_order", ["a", 3], "schedule.class_order.1=3: must be a text"),
+    ("models.finetune.layers", "al", "models.finetune.layers='al': must be 'all', or a whole number"),
+    ("models.gradual.follows", "labels", "models.gradual.follows='labels': must be 'schedule'"),
+    ("split.imbalance", {"share": 0.1, "classes": "hlf"}, "split.imbalance.classes='hlf': must be 'half', or a list"),
+    ("labels.file", None, "labels.file=null: must be a file or a folder; data/none is none"),
+    ("split.imbalance", {"cat": 2}, "split.imbalance.cat=2: must be less than or equal to 1"),
+    (
+        "models.gradual.acquisition.name",
+        "margin",
+        "models.gradual: acquisition.name margin: what follows a schedule is told in the order of the ranking",
+    ),
+    # names
+    (
+        "models.margin_probe.acquisition.name",
+        "margn",
+        "models.margin_probe.acquisition.name='margn': no file of stages/acquisition/; did you mean margin? known: ",
+    ),
+    ("data.name", "cifr10", "data.name='cifr10': did you mean cifar10? known: cifar10, "),
+    ("labels.strategy", "kmens", "labels.strategy='kmens': did you mean kmeans? known: random, kmeans, coreset"),
+    ("pretrain.simclr.method", "simcrl", "pretrain.simclr.method='simcrl': no file of stages/pretraining/; did you "),
+    ("pretrain.simclr.encoder", "resnet19", "pretrain.simclr.encoder='resnet19': did you mean resnet18? known: "),
+    (
+        "extractors.simclr.weights",
+        "encoders/simcrl",
+        "extractors.simclr.weights='encoders/simcrl': did you mean encoders/simclr? known: ",
+    ),
+    ("extractors.simclr.weights", "simclr", "extractors.simclr.weights='simclr': must be encoders/ and a name of pret"),
+    ("strategies.random.extractor", "pixel", "strategies.random.extractor='pixel': did you mean pixels? known: pixels"),
+    ("strategies.random.strategy", "radom", "strategies.random.strategy='radom': no file of stages/selection/; did "),
+    ("models.gradual.init", "simcrl", "models.gradual.init='simcrl': did you mean simclr? known: scratch, simclr"),
+    ("models.gradual.regime", "gradul", "models.gradual.regime='gradul': no file of stages/regimes/; did you mean gra"),
+    ("models.two words", {}, "models.two words: a block's name must be letters, digits, _ and -, a letter first"),
+    ("models.7", {}, "models.7: a block's name must be "),
+    # of several keys together
+    ("schedule.end_share", 0.005, "schedule: start_share 0.01 must not be above end_share 0.005"),
+    ("schedule.probe_rate.floor", 1, "schedule.probe_rate: floor 1.0 must not be above ceiling 0.03"),
+    ("seeds", [], "seeds=[]: must have 1 or more of them"),
+    ("seeds", [0, 1, 0], "seeds=[0, 1, 0]: must be distinct and not negative"),
+    ("seeds", [-1], "seeds=[-1]: must be distinct and not negative"),
+]
+
+
+@pytest.mark.parametrize("key", UNKNOWN_KEYS)
+def test_an_unknown_key_is_refused_with_the_nearest_known(key: str) -> None:
+    line = refusal(changed(key, 1))
+    assert UNKNOWN_KEYS[key] in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(("key", "value", "said"), WRONG_VALUES, ids=lambda part: str(part)[:40])
+def test_a_wrong_value_is_refused_by_its_full_key(key: str, value: Any, said: str) -> None:
+    line = refusal(changed(key, value))
+    assert line.startswith(f"{FILE}: {said}")
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("budget", [0, -1, 2.5, True, None, "4/clas", "0/class", "0%", "0.0%", "100.5%", "101%", "ten"])
+def test_a_bad_budget_is_refused(budget: Any) -> None:
+    line = refusal(changed("labels.budget", budget))
+    assert line.startswith(f"{FILE}: labels.budget=")
+    assert line.endswith('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
+
+
+def test_a_budget_by_class_cannot_be_spent_in_rounds() -> None:
+    way = "give a number or a share, or leave the model out: -S '~models.margin_probe'"
+    said = f"models.margin_probe spends it in rounds, and nobody knows an image's class before asking; {way}"
+    assert refusal(changed("labels.budget", "400/class")) == f"{FILE}: labels.budget=400/class: {said}"
+
+
+def test_a_start_above_the_end_is_refused() -> None:
+    raw = changed("schedule.start_classes", 5)
+    raw["schedule"]["end_classes"] = 3
+    assert refusal(raw) == f"{FILE}: schedule: start_classes 5 must not be above end_classes 3"
+
+
+def test_a_models_own_start_above_the_schedules_end_is_refused() -> None:
+    raw = changed("models.gradual.start_classes", 5)
+    raw["schedule"]["end_classes"] = 3
+    assert refusal(raw) == f"{FILE}: models.gradual: start_classes 5 must not be above end_classes 3"
+
+
+def test_a_typo_is_told_before_the_key_that_it_left_missing() -> None:
+    raw = changed("models.gradual.loss", GONE)
+    raw["models"]["gradual"]["lss"] = "nt_xent"
+    assert "models.gradual.lss: unknown key; did you mean loss?" in refusal(raw)
+
+
+def test_a_long_value_does_not_fill_the_screen() -> None:
+    assert len(refusal(changed("seeds", [0] * 1000))) < 160
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("schedule.start_classes", 4, "schedule.start_classes=4: the data has 3 classes"),
+        ("schedule.class_order", ["a", "b", "z"], "schedule.class_order: no class 'z'; known: a, b, c"),
+        ("schedule.class_order", ["a", "b"], "schedule.class_order: must name each of the 3 classes once"),
+        ("evaluation.subsets", {"few": 7}, "evaluation.subsets.few=7: must be 1 to 3, the number of classes"),
+        ("models.probe.classes", 4, "models.probe.classes=4: the data has 3 classes"),
+        ("models.gradual.start_classes", 4, "models.gradual.start_classes=4: the data has 3 classes"),
+        ("labels.budget", 101, "labels.budget=101: 101 labels, but the pool has 100 images"),
+        ("labels.budget", "40/class", "labels.budget=40/class: 120 labels, but the pool has 100 images"),
+    ],
+)
+def test_what_the_data_cannot_give_is_refused(key: str, value: Any, said: str) -> None:
+    raw = changed("evaluation.subsets", {})
+    raw["labels"]["budget"] = 10
+    section, last = key.rsplit(".", 1)
+    node = raw
+    for step in section.split("."):
+        node = node[step]
+    node[last] = value
+    with pytest.raises(UserError) as refused:
+        Params(raw).check_data(["a", "b", "c"], 100)
+    assert str(refused.value).endswith(said)
+
+
+def test_data_without_classes_are_not_held_against_them() -> None:
+    Params(changed("labels.budget", 10)).check_data([], 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data: [1\nseeds: 2", ", line 2, column 6: not YAML: "),
+        ("data:\tname: x", ", line 1, column 6: not YAML: found character '\\t' that cannot start any token"),
+        ("- a", ": must hold sections, such as `data:` and `models:`"),
+        ("", ": must hold sections"),
+    ],
+)
+def test_what_is_no_yaml_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as refused:
+        params.read(path)
+    line = str(refused.value)
+    assert line.startswith(f"{path}{said}")
+    assert "\n" not in line
+
+
+def test_other_bytes_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    with pytest.raises(UserError, match="is missing; run this from the project's folder"):
+        params.read(path)
+    path.write_bytes(b"data: \xff\xfe")
+    with pytest.raises(UserError, match="not YAML"):
+        params.read(path)
+
+
+def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("a: 1e-3\nb: 1E5\nc: .5\nd: 1.\ne: 10\nf: 1e\n")
+    found = params.load_yaml(tmp_path / "params.yaml")
+    assert found == {"a": 1e-3, "b": 1e5, "c": 0.5, "d": 1.0, "e": 10, "f": "1e"}
+
+
+@pytest.mark.parametrize("name", ["params.yaml", *preset.names()])
+def test_the_projects_own_parameters_are_in_order(name: str) -> None:
+    raw = blocks.base()
+    Params(raw if name == "params.yaml" else preset.overlay(raw, preset.load(name))).check_blocks()
+
+
+@pytest.mark.parametrize("section", FAMILIES)
+def test_every_tenant_has_a_block_somewhere(section: str) -> None:
+    family, _ = FAMILIES[section]
+    # imagenet needs weights, which nobody has at the start
+    assert set(families.names(family)) - {"imagenet"} <= set(blocks.blocks(section))
+
+
+def test_a_name_on_the_command_line() -> None:
+    models = Params(blocks.base()).models
+    assert models.named(["probe"]) == "probe"
+    for arguments, said in [([], "nothing"), (["prob"], "prob"), (["probe", "gradual"], "probe gradual")]:
+        with pytest.raises(UserError, match=f"^{said}: give one name of params.yaml's models; .*known: supervised"):
+            models.named(arguments)
+    with pytest.raises(UserError, match=r"no models\.prob: did you mean probe\?"):
+        models["prob"]
+
+
+READ = """
+import sys
+from stages.project import params
+from stages.base.errors import run
+run(params.read)
+sys.exit(3 if "torch" in sys.modules else 0)
+"""
+
+
+def test_a_good_file_is_checked_once_without_torch_afterwards_and_a_changed_one_anew(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / FILE).read_text())
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    def read() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", READ]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert read().returncode == 3
+    assert read().returncode == 0
+
+    raw = blocks.base()
+    raw["models"]["gradual"]["temperature"] = 0
+    path.write_text(yaml.safe_dump(raw))
+    done = read()
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: params.yaml: models.gradual.temperature=0: must be greater than 0\n",
+    )
+    # what was refused is not remembered as good
+    assert read().returncode == 1

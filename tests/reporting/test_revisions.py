@@ -1,0 +1,172 @@
+"""One figure across branches, tags, commits, DVC experiments and the workspace of a small real repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages import compare, questions
+from stages.base.errors import UserError
+from stages.reporting import revisions
+
+# "train" makes the metrics of two models from one parameter
+STAGE = """
+import json, pathlib, yaml
+share = yaml.safe_load(open("params.yaml"))["share"]
+pathlib.Path("metrics").mkdir(exist_ok=True)
+metrics = {"supervised": {"accuracy": share, "epochs": 20}, "gradual": {"accuracy": share / 2, "epochs": 20}}
+pathlib.Path("metrics/metrics.json").write_text(json.dumps(metrics))
+"""
+PIPELINE = """
+stages:
+  compare:
+    cmd: {python} stage.py
+    deps: [stage.py]
+    params: [share]
+    metrics:
+    - metrics/metrics.json:
+        cache: false
+"""
+WHO = {f"GIT_{who}_{what}": "someone" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def command(folder: Path, *words: str) -> str:
+    environment = {**os.environ, **WHO, "DVC_NO_ANALYTICS": "1", "HOME": str(folder)}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
+    return done.stdout
+
+
+def commit(folder: Path, metrics: dict[str, dict[str, float]]) -> str:
+    (folder / "metrics").mkdir(exist_ok=True)
+    (folder / "metrics" / "metrics.json").write_text(json.dumps(metrics))
+    command(folder, "git", "add", ".")
+    command(folder, "git", "commit", "-qm", "results")
+    return command(folder, "git", "rev-parse", "HEAD").strip()
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """main: supervised and gradual; branch `other`: gradual lower, supervised gone, probe new; tag `v1` is main."""
+    folder = tmp_path_factory.mktemp("repository")
+    command(folder, "git", "init", "-q", "-b", "main")
+    commit(folder, {"supervised": {"accuracy": 0.6}, "gradual": {"accuracy": 0.5, "nmi": 0.3}})
+    command(folder, "git", "tag", "v1")
+    command(folder, "git", "checkout", "-qb", "other")
+    commit(folder, {"gradual": {"accuracy": 0.45, "nmi": 0.4}, "probe": {"accuracy": 0.3}})
+    command(folder, "git", "checkout", "-q", "main")
+    return folder
+
+
+@pytest.fixture
+def inside(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(repository)
+    return repository
+
+
+def test_branches_side_by_side_with_differences(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    questions.across(["main", "other", "v1"], "accuracy", inside / "table.csv")
+    assert capsys.readouterr().out.splitlines() == [
+        "| model      | main (%) | other (%) | v1 (%) | other - main (%) | v1 - main (%) |",
+        "| ---------- | -------: | --------: | -----: | ---------------: | ------------: |",
+        "| supervised |    60.00 |         – |  60.00 |                – |          0.00 |",
+        "| gradual    |    50.00 |     45.00 |  50.00 |            -5.00 |          0.00 |",
+        "| probe      |        – |     30.00 |      – |                – |             – |",
+    ]
+    lines = (inside / "table.csv").read_text().splitlines()
+    assert lines[0] == "model,main,other,v1,other - main,v1 - main"
+    assert lines[2] == "gradual,0.5,0.45,0.5,-0.05,0.0"
+    (inside / "table.csv").unlink()
+
+
+def test_commits_and_the_workspace(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (inside / "metrics" / "metrics.json").write_text('{"gradual": {"nmi": 0.8}}')
+    sha = command(inside, "git", "rev-parse", "other").strip()[:10]
+    questions.across(["main", sha, "workspace", "main~0"], "nmi", None)
+    command(inside, "git", "checkout", "-q", ".")
+    out = capsys.readouterr().out
+    assert f"{sha} - main" in out
+    assert [cell.strip() for cell in out.splitlines()[3].split("|")[2:9]] == [
+        *("0.3", "0.4", "0.8", "0.3", "+0.1", "+0.5", "0"),
+    ]
+
+
+def test_the_command_compares_the_figure_that_it_names(
+    inside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["compare", "--revisions", "main", "other", "--metric", "nmi"])
+    compare.main()
+    row = capsys.readouterr().out.splitlines()[3]
+    assert [cell.strip() for cell in row.split("|")[1:5]] == ["gradual", "0.3", "0.4", "+0.1"]
+    monkeypatch.setattr(sys, "argv", ["compare", "--revisions", "main", "other"])
+    compare.main()
+    assert "| main (%) | other (%) |" in capsys.readouterr().out
+
+
+def test_advice_across_revisions_is_on_the_figure_that_the_command_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(tmp_path, "git", "init", "-q", "-b", "main")
+    for labels, f1 in ((100, 0.3), (200, 0.4)):
+        commit(tmp_path, {"probe": {"accuracy": 0.9, "macro_f1": f1, "labels_used": labels}})
+        command(tmp_path, "git", "tag", f"with_{labels}")
+    monkeypatch.chdir(tmp_path)
+    asked = ["--advice", "probe", "--revisions", "with_100", "with_200", "--metric", "macro_f1"]
+    monkeypatch.setattr(sys, "argv", ["compare", *asked])
+    compare.main()
+    printed = capsys.readouterr().out
+    assert printed.startswith("macro_f1 at with_100, with_200.\n") and "probe: 40.0 % with 200 labels" in printed
+
+
+def test_an_unknown_revision_is_refused_with_the_nearest(inside: Path) -> None:
+    with pytest.raises(UserError, match=r"revision othre is not known: did you mean other\? .*workspace"):
+        revisions.read("othre", Path("metrics/metrics.json"))
+
+
+def test_an_unknown_figure_is_refused_with_the_nearest(inside: Path) -> None:
+    with pytest.raises(UserError, match=r"--metric acuracy: .* did you mean accuracy\?"):
+        questions.across(["main", "other"], "acuracy", None)
+
+
+def test_a_revision_without_results_is_named(inside: Path) -> None:
+    with pytest.raises(UserError, match=r"revision main has no metrics/others.json"):
+        revisions.read("main", Path("metrics/others.json"))
+
+
+def test_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no git repository"):
+        revisions.read("main", Path("metrics/metrics.json"))
+
+
+def test_what_is_no_table_of_models_is_refused(inside: Path) -> None:
+    path = inside / "metrics" / "metrics.json"
+    for text in ("{", "[1]", '{"accuracy": 0.5}'):
+        path.write_text(text)
+        with pytest.raises(UserError, match="at workspace"):
+            revisions.read("workspace", Path("metrics/metrics.json"))
+    command(inside, "git", "checkout", "-q", ".")
+
+
+def test_experiments_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dvc = (sys.executable, "-m", "dvc")
+    command(tmp_path, "git", "init", "-q", "-b", "main")
+    command(tmp_path, *dvc, "init", "-q")
+    (tmp_path / "stage.py").write_text(STAGE)
+    (tmp_path / "params.yaml").write_text("share: 0.5\n")
+    (tmp_path / "dvc.yaml").write_text(PIPELINE.format(python=sys.executable))
+    command(tmp_path, *dvc, "repro", "-q")
+    command(tmp_path, "git", "add", ".")
+    command(tmp_path, "git", "commit", "-qm", "first")
+    command(tmp_path, *dvc, "exp", "run", "-q", "-n", "half", "-S", "share=0.25")
+    command(tmp_path, "git", "checkout", "-q", ".")
+    monkeypatch.chdir(tmp_path)
+    metrics = {name: revisions.read(name, Path("metrics/metrics.json")) for name in ("main", "half")}
+    lines = revisions.table(metrics, "accuracy")
+    assert lines[0] == {"model": "supervised", "main": 0.5, "half": 0.25, "half - main": -0.25}
+    assert revisions.known() == ["workspace", "main", "half"]
