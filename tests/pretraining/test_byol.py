@@ -134,9 +134,10 @@ def test_a_smaller_last_batch(last: int) -> None:
 
 def without_safeguards(path: Path, *, predictor: bool) -> list[Row]:
     """A run whose target is the online network itself, with or without the predictor. The projector is one layer:
-    one with batch norm collapses alone, in its last layer, and leaves the encoder behind it as it was."""
-    falling = {"name": "adam", "rate": 0.01, "momentum": 0.9, "weight_decay": 0.1, "decay": "constant", "warmup": 0}
-    method, world = make("pretrain", "byol", epochs=6, momentum=0, projection=[32], optimiser=falling)
+    one with batch norm collapses alone, in its last layer, and leaves the encoder behind it as it was. The rate is so low
+    that rounding, which differs by processor, decides nothing."""
+    falling = {"name": "adam", "rate": 0.005, "momentum": 0.9, "weight_decay": 0.1, "decay": "constant", "warmup": 0}
+    method, world = make("pretrain", "byol", epochs=5, momentum=0, projection=[32], optimiser=falling)
     if not predictor:
         method.predictor = nn.Identity()
     images = Images(pictures(), np.arange(60), CPU)
@@ -152,8 +153,8 @@ def test_collapse_without_a_predictor_is_noticed(tmp_path: Path, capsys: pytest.
 
 def test_the_predictor_is_what_keeps_it_from_collapse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     history = without_safeguards(tmp_path / "a", predictor=True)
-    # of the projections, which begin close together and move apart
-    assert history[-1]["spread"] > 0.2
+    # of the projections, which begin close together and move apart; 0.8 and more with four seeds, 0.002 without it
+    assert history[-1]["spread"] > 0.4
     assert "collapse" not in capsys.readouterr().err
 
 
