@@ -6,7 +6,7 @@ export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 env: .venv/made ## make the environment in .venv from requirements.lock
 
@@ -32,6 +32,15 @@ demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its
 test: env browser ## run the test suite, but for what is marked slow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+# what torch, oneDNN, MKL and OpenBLAS take for the processor: other orders of addition, and no bfloat16
+LIKE_default := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
+  MKL_ENABLE_INSTRUCTIONS=SSE4_2 OPENBLAS_CORETYPE=Nehalem
+LIKE_avx2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell
+LIKE ?= default
+processors: env ## run the quick tests as on a plain processor, two threads; LIKE=avx2: as on one with AVX2
+	@env $(or $(LIKE_$(LIKE)),$(error LIKE=$(LIKE): must be default or avx2)) OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive \
+	  $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow and not anywhere'
+
 # tests open pages in Chromium; where it is not there and can't be had, they are skipped (with CI set they fail)
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300
 browser:
@@ -52,4 +61,4 @@ lock: ## make requirements.lock anew from pyproject.toml (needs uv)
 clean: ## remove what unfinished runs left to go on from, and the demo
 	rm -rf .scratch .demo
 
-.PHONY: help env demo test browser lint bench lock clean
+.PHONY: help env demo test processors browser lint bench lock clean

@@ -4,6 +4,8 @@ import pytest
 
 from tests.browser import browser
 
+pytestmark = pytest.mark.anywhere
+
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", pytest.fail.Exception)])
 def test_without_a_browser_a_test_is_skipped_but_fails_in_ci(

@@ -172,6 +172,7 @@ def until_killed(arm: Callable[[], None], section: str, member: str, path: Path,
     assert process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.anywhere
 @each
 def test_killed_anywhere_it_ends_as_if_it_never_stopped(section: str, member: str, tmp_path: Path) -> None:
     whole, history = train(section, member, tmp_path / "whole")
@@ -185,6 +186,7 @@ def test_killed_anywhere_it_ends_as_if_it_never_stopped(section: str, member: st
         assert same(whole, resumed) and rows == history, number
 
 
+@pytest.mark.anywhere
 @each
 def test_killed_in_every_epoch_of_one_run(section: str, member: str, tmp_path: Path) -> None:
     """The same run is killed again and again, one epoch further each time."""
@@ -196,6 +198,7 @@ def test_killed_in_every_epoch_of_one_run(section: str, member: str, tmp_path: P
     assert same(whole, resumed) and rows == history
 
 
+@pytest.mark.anywhere
 @each
 def test_killed_with_batch_norm_it_ends_as_if_it_never_stopped(section: str, member: str, tmp_path: Path) -> None:
     """Running statistics are state, too; the encoder of the tests above has none."""

@@ -15,6 +15,8 @@ from stages.datasets import folder
 from stages.project import params
 from tests.datasets.sources import classes, pack, picture, serving, settings
 
+pytestmark = pytest.mark.anywhere
+
 FILES = classes("train", 5) | classes("test", 2) | {"unlabelled/1.png": picture(99)}
 
 

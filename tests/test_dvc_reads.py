@@ -17,6 +17,8 @@ from stages import preset
 from tests import blocks
 from tests.test_dvc_yaml import STAGES, Instance, instances, within
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parent.parent
 
 

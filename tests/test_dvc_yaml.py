@@ -18,6 +18,8 @@ from stages import preset
 from stages.project import params
 from tests import blocks
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 

@@ -21,6 +21,8 @@ from stages.project import layout
 from tests import blocks
 from tests.browser import browser
 
+pytestmark = pytest.mark.anywhere
+
 CLASSES = ["nil", "one", "two"]
 POOL, BUDGET = 90, 24
 

@@ -21,6 +21,8 @@ import yaml
 from stages import preset
 from tests import blocks
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parent.parent
 WHO = {f"GIT_{role}_{part}": "test@test" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
 ENVIRONMENT = {

@@ -15,6 +15,8 @@ from stages.project import params
 from stages.project.params import FILE
 from tests import blocks
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -19,6 +19,8 @@ from safetensors.torch import save_file
 from stages import hub, preset
 from tests import blocks
 
+pytestmark = pytest.mark.anywhere
+
 CUT = {"epochs": 2, "steps": 1, "batch_size": 8, "splits": 2, "rounds": 2}
 CUT |= {"warm_epochs": 1, "freeze_epochs": 1, "queue_epoch": 1, "refit_every": 1}
 STAGES = ("download", "split", "pretrain", "extract", "select", "train", "evaluate", "compare")

@@ -18,6 +18,8 @@ from tests.benchmarks import __main__ as program
 from tests.benchmarks import augmentation, distances, loop, methods, repro, selection, views
 from tests.benchmarks.rows import Row, alternating, faster, ratios, table
 
+pytestmark = pytest.mark.anywhere
+
 CPU = torch.device("cpu")
 
 

@@ -13,6 +13,8 @@ from stages.handout import Handout, page, picture, table
 from tests.browser import Browser, browser
 from tests.handout.made import handout, noise
 
+pytestmark = pytest.mark.anywhere
+
 TYPE = """(place, text) => {
   const input = document.querySelectorAll("input")[place];
   input.focus(); input.value = text; input.dispatchEvent(new Event("input", {bubbles: true}));

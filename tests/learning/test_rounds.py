@@ -294,6 +294,7 @@ KILLS = {
 }
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize(("regime", "warm"), [("supervised", False), *((regime, True) for regime in REGIMES)])
 def test_killed_anywhere_it_ends_as_if_it_never_stopped(regime: str, warm: bool, tmp_path: Path) -> None:
     whole, history, asked = run(regime, tmp_path / "whole", warm=warm)
@@ -304,6 +305,7 @@ def test_killed_anywhere_it_ends_as_if_it_never_stopped(regime: str, warm: bool,
         assert same(whole, resumed) and rows == history and then == asked, name
 
 
+@pytest.mark.anywhere
 def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
     whole, history, asked = run("supervised", tmp_path / "whole", acquisition="bald", warm=True)
     for _ in range(3 * EPOCHS):

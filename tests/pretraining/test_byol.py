@@ -134,8 +134,8 @@ def test_a_smaller_last_batch(last: int) -> None:
 
 def without_safeguards(path: Path, *, predictor: bool) -> list[Row]:
     """A run whose target is the online network itself, with or without the predictor. The projector is one layer:
-    one with batch norm collapses alone, in its last layer, and leaves the encoder behind it as it was. The rate is so low
-    that rounding, which differs by processor, decides nothing."""
+    one with batch norm collapses alone, in its last layer, and leaves the encoder behind it as it was. The rate is so
+    low that rounding, which differs by processor, decides nothing."""
     falling = {"name": "adam", "rate": 0.005, "momentum": 0.9, "weight_decay": 0.1, "decay": "constant", "warmup": 0}
     method, world = make("pretrain", "byol", epochs=5, momentum=0, projection=[32], optimiser=falling)
     if not predictor:

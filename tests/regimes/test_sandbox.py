@@ -295,6 +295,7 @@ def test_the_work_is_said() -> None:
     assert cost(small("models", "gradual", sandbox="reclassify", classes=7)) == 9 + 3 * 7
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("name", NAMES)
 def test_the_contract_holds(name: sandbox.Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Scrambled labels and a run that was killed end as the honest and the whole run: so does the same run twice."""

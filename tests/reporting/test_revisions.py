@@ -14,6 +14,8 @@ from stages import compare, questions
 from stages.base.errors import UserError
 from stages.reporting import revisions
 
+pytestmark = pytest.mark.anywhere
+
 # "train" makes the metrics of two models from one parameter
 STAGE = """
 import json, pathlib, yaml

@@ -15,6 +15,8 @@ from stages.training import workers
 from tests.blocks import base
 from tests.tiny import LABELS, pictures
 
+pytestmark = pytest.mark.anywhere
+
 
 def project(folder: Path) -> None:
     """The smallest folder in which pretrain and train run: three seeds, one epoch."""
