@@ -273,7 +273,9 @@ def test_coverage_is_by_a_radius_of_the_features_own_scale(
     for one, ranked in zip(said, np.load(folder / "ranking.npy"), strict=True):
         assert one["coverage_radius"] == pytest.approx(radius, rel=1e-4)
         nearest = np.linalg.norm(features[:, None] - features[None, ranked[:9]], axis=2).min(axis=1)
-        assert one["coverage"] == pytest.approx((nearest <= one["coverage_radius"]).mean())
+        # the radius is itself the distance of two images, which rounding may put on either side of it
+        least, most = ((nearest <= radius * (1 + slack)).mean() for slack in (-1e-4, 1e-4))
+        assert least - 1e-9 <= one["coverage"] <= most + 1e-9
         assert 9 / IMAGES <= one["coverage"] < 0.6
 
 
