@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from stages import datasets
 from stages.base import families
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
-from stages.datasets import Dataset, Part, Settings, _extra
+from stages.datasets import Dataset, Part, Settings
 from stages.project import estimate, layout, params
 
 _BLOCK = 1 << 26  # bytes at once
@@ -36,7 +37,7 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
     Raises UserError.
     """
     with _alone(scratch):
-        dataset = _extra.with_extra(settings, lambda one, room: _load(one, root, room), scratch)
+        dataset = datasets.assembled(settings, lambda one, room: _load(one, root, room), scratch)
         if not len(dataset.train.images):
             raise UserError(f"data.name={settings.name}: no training image in the source")
         digest = hashlib.sha256()

@@ -15,6 +15,7 @@ import torch
 from stages.base.errors import run
 from stages.base.files import whole_folder
 from stages.geometry import kmeans, neighbours
+from stages.geometry.silhouette import silhouette
 from stages.measures import novelty, predictions
 from stages.project import layout, params
 from stages.training import measure, saved
@@ -121,11 +122,7 @@ def of_embedding(
         return figures
     _, clusters, _ = kmeans.kmeans(test, classes, seed=seed)
     found = clusters.cpu().numpy()
-    return (
-        figures
-        | predictions.clustering(labels, found)
-        | {"silhouette": predictions.silhouette(test.cpu().numpy(), found)}
-    )
+    return figures | predictions.clustering(labels, found) | {"silhouette": silhouette(test.cpu().numpy(), found)}
 
 
 def by_class(history: pandas.DataFrame, classes: list[str]) -> dict[str, np.ndarray]:

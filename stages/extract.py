@@ -16,7 +16,7 @@ import torch
 from stages.base import families
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
-from stages.extractors._batches import Rows
+from stages.extractors import Rows
 from stages.geometry import kmeans, neighbours
 from stages.measures import predictions
 from stages.measures.linear_probe import probe_accuracy

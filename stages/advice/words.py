@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from stages.advice.forecast import REACH, Forecast, Points, forecast
-from stages.reporting.tables import DASH
 
 GAINS = (1, 2, 5)  # points of accuracy
 MEANING = (
@@ -58,7 +57,7 @@ def written(found: Mapping[str, Forecast]) -> list[list[str]]:
     head = ["model", "labels", "accuracy (%)", "by the curve (%)"]
     lines = [[*head, *(f"+{gain} point{'s' if gain > 1 else ''}" for gain in GAINS)]]
     for model, one in found.items():
-        cells = [_cell(one, gain / 100) for gain in GAINS] if one.helped else [DASH] * len(GAINS)
+        cells = [_cell(one, gain / 100) for gain in GAINS] if one.helped else ["–"] * len(GAINS)
         now = [_plain(one.law.labels), f"{100 * one.points.last:.2f}", f"{100 * one.now:.2f}"]
         lines.append([model, *now, *cells])
     return lines

@@ -8,7 +8,9 @@ kind of labels says so in `LABELS`, a tuple such as ("fine", "coarse"). One that
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -88,3 +90,10 @@ class Dataset:
     train: Part
     test: Part
     classes: list[str]
+
+
+def assembled(settings: Settings, load: Callable[[Settings, Path], Dataset], scratch: Path) -> Dataset:
+    """The main set by `load`, followed by the classes that `extra` asks for (see _extra.py). Raises UserError."""
+    from stages.datasets._extra import with_extra  # which imports this package
+
+    return with_extra(settings, load, scratch)

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from stages.extractors import Images
+
 # batches between two copies to the host: fetching each result at once would leave a GPU idle in between
 _WAIT = 16
-
-
-class Images(Protocol):
-    """Packed images uint8 [N, S, S, 3]: an array, or anything that gives one for a slice."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray: ...
-
-
-class Rows:
-    """Some rows of packed images, read from disk as they are asked for; notes when the first were."""
-
-    def __init__(self, packed: np.ndarray, indices: np.ndarray) -> None:
-        self.packed, self.indices = packed, indices
-        self.first_read = float("inf")
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (len(self.indices), *self.packed.shape[1:])
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        self.first_read = min(self.first_read, time.perf_counter())
-        return self.packed[self.indices[rows]]
 
 
 def features(images: Images, network: Callable[[Tensor], Tensor], batch_size: int, device: torch.device) -> np.ndarray:

@@ -11,7 +11,8 @@ from pydantic import Field
 from torch.nn import functional
 
 from stages import encoders, hub
-from stages.extractors._batches import Images, features
+from stages.extractors import Images
+from stages.extractors._batches import features
 
 
 class Settings(hub.Choice):

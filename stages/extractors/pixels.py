@@ -11,7 +11,7 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     import torch
 
-    from stages.extractors._batches import Images
+    from stages.extractors import Images
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):

@@ -12,7 +12,8 @@ from pydantic import BaseModel, field_validator
 
 from stages import encoders
 from stages.base.errors import UserError
-from stages.extractors._batches import Images, features
+from stages.extractors import Images
+from stages.extractors._batches import features
 
 # pixels in a batch: 512 images of 32 px
 _PIXELS = 512 * 32 * 32

@@ -6,10 +6,10 @@ import hashlib
 import json
 from html import escape
 
+from stages.base.style import STYLE
 from stages.handout import table
 from stages.handout.asked import Asked, Handout, number
 from stages.handout.pictures import Picture
-from stages.reporting.page import STYLE
 
 _LEAST, _MOST = 128, 256  # px, the longer side of a picture
 

@@ -12,7 +12,7 @@ import numpy as np
 from stages.acquisition import Asked, Candidates
 from stages.base.files import whole_file
 from stages.measures.balance import balance
-from stages.regimes._classifier import Classifier
+from stages.regimes import Classifier
 from stages.supervision.exposure import Told
 from stages.training.loop import Row
 from stages.training.measure import Embedded

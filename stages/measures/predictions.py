@@ -10,8 +10,6 @@ from collections.abc import Collection
 
 import numpy as np
 
-SILHOUETTE_IMAGES = 10_000  # all pairs of them are compared
-
 
 def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float | None:
     """Share of the labelled images whose prediction is right."""
@@ -85,22 +83,6 @@ def cluster_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float | None:
         return None
     counts = contingency_matrix(labels[known], clusters[known])
     return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / known.sum())
-
-
-def silhouette(features: np.ndarray, clusters: np.ndarray, *, images: int = SILHOUETTE_IMAGES) -> float | None:
-    """Mean silhouette (Rousseeuw, 1987) by Euclidean distance of features [n, d]; of a fixed sample beyond
-    `images`.
-
-    None for fewer than 2 clusters, or as many as images.
-    """
-    from sklearn.metrics import silhouette_score
-
-    if len(features) > images:
-        sample = np.sort(np.random.default_rng(0).choice(len(features), images, replace=False))
-        features, clusters = features[sample], clusters[sample]
-    if not 2 <= len(np.unique(clusters)) < len(features):
-        return None
-    return float(silhouette_score(features, clusters))
 
 
 def forgetting(accuracies: np.ndarray) -> dict[str, float | None]:

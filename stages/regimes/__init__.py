@@ -5,3 +5,7 @@ forward passes of the encoder; backward counts two) and `build(encoder, classes,
 Classifier`: `classes` is the number of outputs, `schedule` the section of that name for a block that follows it, else
 None, `images` the size of the pool.
 """
+
+from stages.regimes._classifier import Classifier
+
+__all__ = ["Classifier"]

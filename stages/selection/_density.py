@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 
 from stages.base.errors import UserError
+from stages.geometry.silhouette import silhouette
 from stages.geometry.turns import by_shares, by_turns
-from stages.measures import predictions
 from stages.selection import Curve, Selection, check_budget, normalised
 from stages.selection._reduction import Reduction, reduced
 
@@ -131,7 +131,7 @@ def _found(cluster: Cluster, features: _Itself, settings: Any, seed: int, device
         "clusters": len(sizes),
         "noise": int((~inside).sum()),
         **found.figures,
-        "silhouette": predictions.silhouette(points[inside], clusters[inside]),
+        "silhouette": silhouette(points[inside], clusters[inside]),
     }
     return Found(clusters, found.points, found.remedies, figures, found.curve)
 

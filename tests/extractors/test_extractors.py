@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from stages import encoders
 from stages.base import families
-from stages.extractors._batches import Rows
+from stages.extractors import Rows
 
 CPU = torch.device("cpu")
 Prepared = dict[str, tuple[dict[str, Any], Path | None]]

@@ -98,24 +98,6 @@ def test_cluster_accuracy_of_a_perfect_partition_and_of_no_label() -> None:
     assert predictions.cluster_accuracy(np.array([-1, -1]), np.array([0, 1])) is None
 
 
-def test_silhouette_of_all_or_of_a_fixed_sample() -> None:
-    from sklearn.metrics import silhouette_score
-
-    rng = np.random.default_rng(0)
-    clusters = rng.integers(3, size=600)
-    features = (np.eye(3)[clusters] + 0.2 * rng.standard_normal((600, 3))).astype(np.float32)
-    whole = predictions.silhouette(features, clusters)
-    assert whole == pytest.approx(silhouette_score(features, clusters))
-    sampled = predictions.silhouette(features, clusters, images=200)
-    assert sampled == predictions.silhouette(features, clusters, images=200)
-    assert sampled != whole and sampled == pytest.approx(whole, abs=0.05)
-
-
-def test_silhouette_of_no_clusters_is_none() -> None:
-    assert predictions.silhouette(np.eye(3, dtype=np.float32), np.zeros(3, int)) is None
-    assert predictions.silhouette(np.eye(3, dtype=np.float32), np.arange(3)) is None
-
-
 def test_forgetting_is_the_best_less_the_last() -> None:
     found = predictions.forgetting(np.array([0.5, 0.9, 0.6]))
     assert found == {"best_validation": 0.9, "last_validation": 0.6, "forgetting": pytest.approx(0.3)}
