@@ -14,7 +14,7 @@ import numpy as np
 from stages import encoders
 from stages.base import families
 from stages.base.errors import run
-from stages.project import estimate, layout, params
+from stages.project import estimate, layout, lineage, params
 from stages.supervision import exposure
 from stages.training import checkpoint, workers
 from stages.training.device import half, pick
@@ -36,7 +36,13 @@ def main() -> None:
     if seen.classes:
         parameters.check_classes(seen.classes)
     images: Images | None = None
-    stamp = {"block": settings.model_dump(), "compute": parameters.compute.model_dump(), "seeds": parameters.seeds}
+    stamp = {
+        # of the code as it is, not of data/code, which may be older
+        "code": lineage.stamp(lineage.Instance("pretrain", name), parameters.raw),
+        "block": settings.model_dump(),
+        "compute": parameters.compute.model_dump(),
+        "seeds": parameters.seeds,
+    }
     inputs = [layout.RAW / "description.json", layout.SEEN]
     # a method may bring an encoder of its own, perhaps from a file
     brings = hasattr(method_file, "encoder")

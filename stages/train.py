@@ -17,7 +17,7 @@ from stages.base import families
 from stages.base.errors import UserError, run
 from stages.learning.job import Job
 from stages.learning.rounds import Plan, alternate
-from stages.project import estimate, layout, params
+from stages.project import estimate, layout, lineage, params
 from stages.supervision.exposure import Told
 from stages.training import checkpoint, measure, workers
 from stages.training.device import half, pick
@@ -49,6 +49,8 @@ def main() -> None:
     start, target = layout.ENCODERS / settings.init, layout.MODELS / name
 
     stamp = {
+        # of the code as it is, not of data/code, which may be older
+        "code": lineage.stamp(lineage.Instance("train", name), parameters.raw),
         "block": settings.model_dump(),
         "labels": parameters.labels.model_dump(),
         "schedule": schedule and schedule.model_dump(),

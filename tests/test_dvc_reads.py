@@ -79,7 +79,8 @@ def own(path: str) -> bool:
 
 def data(instance: Instance) -> list[str]:
     """What it declares besides code."""
-    return [path for path in instance.paths("deps") if not within(path, "stages") and path != "data/none"]
+    paths = [path for path in instance.paths("deps") if not within(path, "stages") and not within(path, "data/code")]
+    return [path for path in paths if path != "data/none"]
 
 
 @pytest.mark.parametrize("instance", INSTANCES, ids=lambda one: one.name)

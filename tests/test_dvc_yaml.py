@@ -1,4 +1,4 @@
-"""Holds dvc.yaml against the code: a dependency that is not declared leaves a stale result after an edit, and one
+"""Holds dvc.yaml against the stages: a dependency that is not declared leaves a stale result after an edit, and one
 declared too much reruns what did not change."""
 
 from __future__ import annotations
@@ -15,28 +15,13 @@ import pytest
 import yaml
 
 from stages import preset
-from stages.project import params
+from stages.project import lineage, params
 from tests import blocks
 
 pytestmark = pytest.mark.anywhere
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-
-# decides what is refused and how files are written, never what is in them
-PLUMBING = {
-    "stages",
-    "stages.base.errors",
-    "stages.project.estimate",
-    "stages.base.files",
-    "stages.base.families",
-    "stages.project.params",
-}
-# write nothing that DVC keeps
-PLUMBING |= {"stages.export", "stages.questions"}
-
-# stage -> section whose blocks are its instances
-SECTIONS = {"pretrain": "pretrain", "extract": "extractors", "select": "strategies", "train": "models"}
 
 
 @dataclass(frozen=True)
@@ -50,9 +35,6 @@ class Instance:
     def paths(self, kind: str) -> list[str]:
         """Deps or outs; of those with options the path alone."""
         return [path if isinstance(path, str) else next(iter(path)) for path in self.stage.get(kind, [])]
-
-    def code(self) -> list[str]:
-        return [path for path in self.paths("deps") if path.startswith("stages/")]
 
 
 def resolved(node: Any, values: dict[str, Any]) -> Any:
@@ -90,94 +72,19 @@ def parameters(name: str) -> dict[str, Any]:
 
 
 SOURCES = ["params.yaml", *preset.names()]
-ACTIVE = parameters("active")
 ALL = [pytest.param(one, id=f"{source}: {one.name}") for source in SOURCES for one in instances(parameters(source))]
-
-
-def file_of(module: str) -> Path | None:
-    path = ROOT.joinpath(*module.split("."))
-    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()), None)
-
-
-@cache
-def tree(module: str) -> ast.Module:
-    file = file_of(module)
-    assert file is not None
-    return ast.parse(file.read_text())
-
-
-def statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below, without what `if TYPE_CHECKING` guards."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
-            continue
-        yield child
-        yield from statements(child)
-
-
-@cache
-def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The local modules that a module imports, packages on the way too, and the families that it loads members of."""
-    names: set[str] = set()
-    families = set()
-    for node in statements(tree(module)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0 and node.module
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "families.load":
-            assert isinstance(node.args[0], ast.Constant)
-            families.add(node.args[0].value)
-    steps = {name.rsplit(".", count)[0] for name in names for count in range(name.count(".") + 1)}
-    return frozenset(name for name in steps if name.split(".")[0] == "stages" and file_of(name)), frozenset(families)
 
 
 @cache
 def sections_used(verb: str) -> frozenset[str]:
     """The attributes of `parameters` that a stage reads."""
-    reads = (node for node in ast.walk(tree(f"stages.{verb}")) if isinstance(node, ast.Attribute))
-    used = {node.attr for node in reads if isinstance(node.value, ast.Name) and node.value.id == "parameters"}
+    reads = (node for node in ast.walk(ast.parse((ROOT / "stages" / f"{verb}.py").read_text())))
+    used = {
+        node.attr
+        for node in reads
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "parameters"
+    }
     return frozenset(used & {*params.Sections.model_fields, *params.FAMILIES})
-
-
-def sections_code(verb: str) -> set[str]:
-    """Modules of sections whose methods a stage calls; checks only refuse."""
-    called = {node.attr for node in ast.walk(tree(f"stages.{verb}")) if isinstance(node, ast.Attribute)}
-    found = set()
-    for section in sections_used(verb) & set(params.Sections.model_fields):
-        kind = params.Sections.model_fields[section].annotation
-        if hasattr(kind, "model_fields"):
-            methods = {name for name, value in vars(kind).items() if callable(value) and name[0] != "_"} - {"check"}
-            if methods & called:
-                found.add(kind.__module__)
-    return found
-
-
-def closure(instance: Instance) -> set[str]:
-    """The files of all local modules whose code can have a say in what the instance writes."""
-    pending = [f"stages.{instance.verb}", *sections_code(instance.verb)]
-    section = SECTIONS.get(instance.verb)
-    own, member_key = params.FAMILIES[section] if section else ("", "")
-    seen: set[str] = set()
-    while pending:
-        module = pending.pop()
-        if module in seen or module in PLUMBING:
-            continue
-        seen.add(module)
-        modules, families = imports(module)
-        pending += modules
-        for family in families:
-            if family == own:
-                pending.append(f"stages.{family}.{instance.block[member_key]}")
-            elif family == "acquisition":
-                pending.append(f"stages.{family}.{instance.block['acquisition']['name']}")
-            else:
-                pending += [f"stages.{family}.{file.stem}" for file in (ROOT / "stages" / family).glob("[!_]*.py")]
-    # a file with a docstring alone has no say
-    files = {file_of(module) for module in seen if len(tree(module).body) > 1}
-    return {file.relative_to(ROOT).as_posix() for file in files if file is not None}
 
 
 def within(path: str, folder: str) -> bool:
@@ -185,20 +92,21 @@ def within(path: str, folder: str) -> bool:
 
 
 @pytest.mark.parametrize("instance", ALL)
-def test_the_declared_code_is_the_code_that_runs(instance: Instance) -> None:
-    undeclared = [file for file in sorted(closure(instance)) if not any(within(file, one) for one in instance.code())]
-    assert not undeclared
+def test_every_instance_depends_on_its_own_stamp_and_on_no_file_of_code(instance: Instance) -> None:
+    code = [path for path in instance.paths("deps") if within(path, "stages") or within(path, "data/code")]
+    assert code == (["stages"] if instance.verb == "code" else [stamp(instance)])
 
 
-@pytest.mark.parametrize("verb", STAGES)
-def test_no_code_is_declared_that_no_instance_runs(verb: str) -> None:
-    declared, used = set(), set()
-    for source in SOURCES:
-        for instance in instances(parameters(source)):
-            if instance.verb == verb:
-                declared.update(instance.code())
-                used |= closure(instance)
-    assert not [path for path in declared if not any(within(file, path) for file in used)]
+def stamp(instance: Instance) -> str:
+    return "/".join(["data/code", instance.verb, *([instance.key] if instance.key else [])]) + ".json"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_code_writes_a_stamp_for_every_instance(source: str) -> None:
+    raw = parameters(source)
+    assert {stamp(one) for one in instances(raw) if one.verb != "code"} == {
+        "/".join(["data/code", *filter(None, one)]) + ".json" for one in lineage.instances(raw)
+    }
 
 
 @pytest.mark.parametrize("instance", ALL)
@@ -217,7 +125,7 @@ def test_every_dependency_exists_or_is_made_before(source: str) -> None:
     made: list[str] = []
     for instance in instances(parameters(source)):
         for path in instance.paths("deps"):
-            there = (ROOT / path).exists() if path.startswith("stages/") or path == "data/none" else False
+            there = path in ("stages", "data/none")
             assert there or any(within(path, out) or within(out, path) for out in made), (instance.name, path)
         made += instance.paths("outs") + instance.paths("metrics")
     assert len(made) == len(set(made))
@@ -257,21 +165,6 @@ def test_what_follows_a_section_alone_depends_on_it(section: str) -> None:
     told = {one.key: section in one.stage["params"] for one in instances(blocks.base()) if one.verb == "train"}
     follows = {name: block["follows"] == section for name, block in blocks.base()["models"].items()}
     assert told == follows and any(told.values())
-
-
-def test_a_model_depends_on_its_own_acquisition_and_on_no_other() -> None:
-    trained = [one for one in instances(ACTIVE) if one.verb == "train"]
-    own = {one.key: {path for path in one.code() if within(path, "stages/acquisition")} for one in trained}
-    common = "stages/acquisition/__init__.py"
-    assert own["margin_supervised"] == {common, "stages/acquisition/margin.py"}
-    assert own["bald"] == {common, "stages/acquisition/bald.py"}
-
-
-def test_the_checks_here_see_what_is_missing() -> None:
-    instance = next(one for one in instances(blocks.base()) if one.name == "train@gradual")
-    used = closure(instance)
-    assert {"stages/regimes/gradual.py", "stages/modules/contrast.py", "stages/encoders/conv4.py"} <= used
-    assert not {"stages/regimes/probe.py", "stages/project/params.py", "stages/geometry/kmeans.py"} & used
 
 
 def test_no_parameter_hides_from_the_run_cache() -> None:

@@ -84,7 +84,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done(folder, "git", "init", "--quiet", "--initial-branch", "main")
     commit(folder, "the project")
     ran = stages_run(done(folder, "dvc", "repro"))
-    assert len(ran) == 15, ran
+    assert len(ran) == 16, ran
     commit(folder, "its results")
     return folder
 
@@ -149,9 +149,34 @@ def test_another_acquisition_reruns_the_model_that_has_it_and_nothing_else(copy:
     assert stages_run(printed) == ["train@asking", "evaluate@asking", "compare"]
     changed = done(copy, "dvc", "status", "train@asking", "train@probe")
     assert "up to date" in changed
-    with (copy / "stages" / "acquisition" / "badge.py").open("a") as file:
-        file.write("# edited\n")
-    assert re.findall(r"train@\w+", done(copy, "dvc", "status")) == ["train@asking"]
+
+
+def edit(copy: Path, file: str, old: str, new: str) -> None:
+    path = copy / "stages" / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_an_edit_reruns_what_imports_the_file_and_nothing_else(copy: Path) -> None:
+    edit(copy, "acquisition/margin.py", '"""', '"""Another docstring: ')
+    edit(copy, "reporting/page.py", "import base64", "import base64  # a comment")
+    assert stages_run(done(copy, "dvc", "repro")) == ["code"]
+    edit(copy, "acquisition/margin.py", "    probabilities =", "    1 + 1\n    probabilities =")
+    assert stages_run(done(copy, "dvc", "repro")) == ["code", "train@asking"]
+    edit(copy, "reporting/page.py", "import base64", "import base64 as base64")
+    assert stages_run(done(copy, "dvc", "repro")) == ["code", "compare"]
+    # what only refuses has no say in any result
+    edit(copy, "base/errors.py", "import errno", "import errno as errno")
+    assert stages_run(done(copy, "dvc", "repro")) == ["code"]
+
+
+def test_a_single_stage_sees_an_edit_once_code_has_run(copy: Path) -> None:
+    edit(copy, "reporting/page.py", "import base64", "import base64 as base64")
+    single = ["dvc", "repro", "--single-item"]
+    assert stages_run(done(copy, *single, "compare")) == []
+    assert stages_run(done(copy, *single, "code")) == ["code"]
+    assert stages_run(done(copy, *single, "compare")) == ["compare"]
 
 
 def test_metrics_diff_has_a_row_for_each_model_and_metric(project: Path, experiment: str) -> None:
@@ -259,8 +284,11 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(copy: Path) -> Non
     assert kept is not None
     assert not result.exists()
 
+    # an edit of what the training does not use orphans no checkpoint
+    edit(copy, "reporting/page.py", "import base64", "import base64 as base64")
     again = done(copy, *repro)
     assert stages_run(again) == ["train@supervised"]
+    assert kept.parent == scratch
     assert {file.name: file.read_bytes() for file in result.iterdir()} == uninterrupted
     assert not kept.exists()
     assert not list((copy / "data").rglob("*.partial"))

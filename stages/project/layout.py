@@ -13,6 +13,7 @@ import numpy as np
 from stages.base.errors import UserError
 
 DATA = Path("data")
+CODE = DATA / "code"
 RAW = DATA / "raw"
 SPLIT = DATA / "split"
 SEEN = SPLIT / "seen.npz"

@@ -92,6 +92,7 @@ class Params:
     """All parameters: the typed sections as attributes, and the four families of named blocks."""
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
         known = [*Sections.model_fields, *FAMILIES]
         for key in raw:
             if key not in known:

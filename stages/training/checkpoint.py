@@ -23,13 +23,6 @@ from torch import Tensor, nn
 from stages.base.errors import UserError
 from stages.base.files import whole_file
 
-_PACKAGE = Path(__file__).resolve().parent.parent
-_CODE = (
-    "",
-    *("acquisition", "base", "encoders", "geometry", "hub", "learning", "measures", "modules", "pretraining"),
-    *("regimes", "supervision", "training"),
-)
-
 
 def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
     """Writes the method's and the optimiser's state and the history so far, whole or not at all."""
@@ -86,11 +79,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
 
 
 def key(parameters: Mapping[str, Any], inputs: list[Path]) -> str:
-    """A hash of the code that trains, the parameters, and the contents of the input files and folders."""
+    """A hash of the parameters, which say by which code too, and of the contents of the input files and folders."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode())
-    # named, not taken from what is imported so far, which a later start may not import in the same order
-    for source in sorted(file for folder in _CODE for file in (_PACKAGE / folder).glob("*.py")):
-        digest.update(source.read_bytes())
     for path in inputs:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():

@@ -1,0 +1,31 @@
+"""python -m stages.code: writes what code each instance of the other stages depends on.
+
+Reads the files of stages/, and of params.yaml the four families of blocks. Writes data/code/<stage>.json, for a stage
+with blocks data/code/<stage>/<name>.json: {file: hash of its syntax tree without comments and docstrings}, over what
+that instance imports. Every other stage depends on its own, so that DVC reruns what an edit can change, no more.
+"""
+
+from __future__ import annotations
+
+from stages.base.errors import run
+from stages.base.files import whole_folder
+from stages.project import layout, lineage, params
+
+
+def main() -> None:
+    raw = params.read().raw
+    instances = lineage.instances(raw)
+    stamps = {instance: lineage.stamp(instance, raw) for instance in instances}
+    with whole_folder(layout.CODE) as folder:
+        for instance, stamp in stamps.items():
+            path = (
+                folder / instance.verb / f"{instance.name}.json" if instance.name else folder / f"{instance.verb}.json"
+            )
+            path.parent.mkdir(exist_ok=True)
+            layout.write_json(path, stamp)
+    edges, files = sum(map(len, stamps.values())), len({file for stamp in stamps.values() for file in stamp})
+    print(f"{layout.CODE}: {len(instances)} instances depend on {edges:,} of their {files} files")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,209 @@
+"""Which files have a say in what an instance of a stage writes, by its imports, and a hash of what each says."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stages.base import families
+from stages.project import params
+
+_PACKAGE = Path(__file__).parent.parent
+
+# stage -> section whose blocks are its instances
+SECTIONS = {
+    "pretrain": "pretrain",
+    "extract": "extractors",
+    "select": "strategies",
+    "train": "models",
+    "evaluate": "models",
+}
+SINGLE = ("download", "split", "compare")
+
+# decide what is refused and how files are written, never what is in them
+_REFUSE = {
+    *("stages", "stages.export", "stages.questions"),
+    *(f"stages.base.{name}" for name in ("errors", "families", "files")),
+    *(f"stages.project.{name}" for name in ("estimate", "lineage", "params", "wording")),
+}
+
+
+class Instance(NamedTuple):
+    """A stage and the name of its block, which is empty for a stage that has no blocks."""
+
+    verb: str
+    name: str
+
+
+def instances(raw: Mapping[str, Any]) -> list[Instance]:
+    """All instances that the parameters make, but for the stage `code` itself."""
+    blocks = [Instance(verb, name) for verb, section in SECTIONS.items() for name in raw[section]]
+    return [Instance(verb, "") for verb in SINGLE] + blocks
+
+
+def stamp(instance: Instance, raw: Mapping[str, Any]) -> dict[str, str]:
+    """{file: its hash} over every file of stages/ whose code can have a say in what the instance writes."""
+    return {_shown(file): digest(file.read_text(encoding="utf-8")) for file in sorted(closure(instance, raw))}
+
+
+def closure(instance: Instance, raw: Mapping[str, Any]) -> set[Path]:
+    """The files that the instance imports, directly or not, those of the members that its blocks name among them.
+
+    Files that can only refuse are left out, and files that hold a docstring alone.
+    """
+    pending = [f"stages.{instance.verb}", *_sections(instance.verb)]
+    seen: set[str] = set()
+    while pending:
+        module = pending.pop()
+        if module in seen or module in _REFUSE:
+            continue
+        seen.add(module)
+        modules, loaded = _imports(module)
+        pending += modules
+        pending += [f"stages.{family}.{member}" for family in loaded for member in _members(family, instance, raw)]
+    return {file for module in seen if (file := _file(module)) and _body(_tree(module))}
+
+
+def digest(source: str) -> str:
+    """A hash of the syntax tree without comments and docstrings, the same for Python 3.11 to 3.14."""
+    return hashlib.sha256("".join(_tokens(ast.parse(source))).encode()).hexdigest()[:16]
+
+
+def _members(family: str, instance: Instance, raw: Mapping[str, Any]) -> list[str]:
+    """The members of the family that the instance can load: those that its blocks name, else all."""
+    section = SECTIONS.get(instance.verb, "")
+    block = raw[section][instance.name] if section else {}
+    own, key = params.FAMILIES.get(section, ("", ""))
+    if family == own:
+        return [block[key]]
+    if family == "acquisition":
+        return [block["acquisition"]["name"]]
+    if family == "encoders" and section:
+        start = block if section == "pretrain" else _start(block, raw["pretrain"])
+        if start is not None:
+            # a model of a hub brings its own
+            return [start["encoder"]] if "encoder" in start else []
+    return families.names(family)
+
+
+def _start(block: Mapping[str, Any], pretrain: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The block of the encoder from which a model or an extractor starts, or None where it is a file of one's own."""
+    name = block.get("init") or str(block.get("weights")).removeprefix("encoders/")
+    found: Mapping[str, Any] | None = pretrain.get(name)
+    return found
+
+
+@cache
+def _imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The modules of stages/ that a module imports, packages on the way too, and the families it loads members of."""
+    names: set[str] = set()
+    loaded: set[str] = set()
+    for node in _statements(_tree(module)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "families.load":
+            # a family that is not written out could be any: let the error say so
+            loaded.add(ast.literal_eval(node.args[0]))
+    steps = {name.rsplit(".", count)[0] for name in names for count in range(name.count(".") + 1)}
+    return frozenset(name for name in steps if name.split(".")[0] == "stages" and _file(name)), frozenset(loaded)
+
+
+@cache
+def _sections(verb: str) -> frozenset[str]:
+    """The modules of those sections of params.yaml whose methods a stage calls; `check` only refuses."""
+    attributes = [node for node in ast.walk(_tree(f"stages.{verb}")) if isinstance(node, ast.Attribute)]
+    called = {node.attr for node in attributes}
+    read = {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id == "parameters"}
+    modules = set()
+    for section in read & set(params.Sections.model_fields):
+        kind = params.Sections.model_fields[section].annotation
+        methods = {name for name, value in vars(kind).items() if callable(value) and name[0] != "_"} - {"check"}
+        if kind is not None and methods & called:
+            modules.add(kind.__module__)
+    return frozenset(module for module in modules if module.split(".")[0] == "stages")
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below, without what `if TYPE_CHECKING` guards."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from _statements(child)
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    file = _file(module)
+    if file is None:
+        raise ValueError(f"{module}: no file of stages/")
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _file(module: str) -> Path | None:
+    path = _PACKAGE.joinpath(*module.split(".")[1:])
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def _shown(file: Path) -> str:
+    return file.relative_to(_PACKAGE.parent).as_posix()
+
+
+def _body(node: ast.AST) -> list[ast.stmt]:
+    """The statements of a module, class or function without its docstring."""
+    body: list[ast.stmt] = getattr(node, "body", [])
+    first = body[0] if body else None
+    docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and type(first.value.value) is str
+    return body[1:] if docstring else body
+
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _tokens(node: Any) -> Iterator[str]:
+    """The tree as text. Versions of Python differ in fields that are empty, and in how f-strings are cut."""
+    if isinstance(node, ast.Constant):
+        yield f"{type(node.value).__name__}:{node.value!r},"
+    elif isinstance(node, ast.AST):
+        yield f"{type(node).__name__}("
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if field == "body" and isinstance(node, _DOCUMENTED):
+                value = _body(node)
+            elif field == "values" and isinstance(node, ast.JoinedStr):
+                value = list(_joined(node.values))
+            # what a type comment or the position of a name already says
+            if value is None or value == [] or field in ("ctx", "kind", "type_comment", "type_ignores"):
+                continue
+            yield f"{field}="
+            yield from _tokens(value)
+        yield ")"
+    elif isinstance(node, list):
+        yield "["
+        for one in node:
+            yield from _tokens(one)
+        yield "]"
+    else:
+        yield f"{node!r},"
+
+
+def _joined(values: list[ast.expr]) -> Iterator[ast.expr]:
+    """The parts of an f-string, with neighbouring text joined and empty text left out."""
+    text = ""
+    for value in values:
+        if isinstance(value, ast.Constant):
+            text += str(value.value)
+            continue
+        if text:
+            yield ast.Constant(text)
+        text = ""
+        yield value
+    if text:
+        yield ast.Constant(text)
