@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from stages import compare, questions
+from stages import compare
 from stages.base.errors import UserError
 from stages.project import layout
 from stages.project.results import Names
@@ -273,52 +271,3 @@ def test_what_accuracy_hides_is_shown_where_classes_are_unequal(
     assert [title for title in ("balanced (%)", "macro-F1 (%)") if title in head] == shown
     table = pd.read_csv("metrics/compare.csv")
     assert {"balanced_accuracy", "macro_f1", "macro_f1_std"} <= set(table.columns)
-
-
-def test_one_table_alone_needs_no_model_and_says_what_is_not_there(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for folder in (layout.EVALUATION, layout.MODELS):
-        shutil.rmtree(folder)
-    questions.one_table("features", ["pixels", "dino_vits16"], [0, 1], Path("features.csv"))
-    printed = capsys.readouterr().out
-    assert "| pixels    |" in printed and "30.00" in printed and "100" in printed
-    assert printed.endswith("\nNot there yet: dino_vits16\n")
-    written = pd.read_csv("features.csv")
-    assert written[["extractor", "knn_euclidean", "knn_euclidean_n"]].to_numpy().tolist() == [["pixels", 0.3, 1]]
-    questions.one_table("selection", ["random", "kmeans"], [0, 1], None)
-    printed = capsys.readouterr().out
-    assert "0.905 ± 0.007" in printed and "Not there" not in printed
-    with pytest.raises(UserError, match=r"random/quality.json: made with seeds \[0, 1\]"):
-        questions.one_table("selection", ["random"], [0], None)
-    with pytest.raises(UserError, match=r"data/features/lost/quality.json is missing"):
-        questions.one_table("features", ["lost"], [0, 1], None)
-    assert not outputs()
-
-
-@pytest.mark.parametrize(("kind", "names"), [("features", ["pixels"]), ("selection", ["random", "kmeans"])])
-def test_the_command_takes_the_names_from_the_parameters(
-    kind: str, names: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from stages.project import params
-
-    strategies, extractors = dict.fromkeys(NAMES.strategies), dict.fromkeys(NAMES.extractors)
-    found = SimpleNamespace(seeds=[0, 1], strategies=strategies, extractors=extractors)
-    monkeypatch.setattr(params, "read", lambda: found)
-    monkeypatch.setattr(sys, "argv", ["compare", "--table", kind])
-    compare.main()
-    rows = capsys.readouterr().out.splitlines()[2:]
-    assert [row.split()[1] for row in rows] == names
-
-
-@pytest.mark.parametrize("arguments", [["--table", "models"], ["--table", "features", "--pairs", "a"], ["--csv", "x"]])
-def test_a_wrong_call_is_refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-    with pytest.raises(SystemExit):
-        compare.main()
-
-
-def test_metric_without_revisions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["compare", "--metric", "nmi"])
-    with pytest.raises(SystemExit):
-        compare.main()

@@ -76,7 +76,7 @@ def test_imports_go_downwards(path: Path) -> None:
         # a stage is no library
         assert not {name for name in imported(path) if room_of(name) == "stages"} - {
             "stages.export",
-            "stages.questions",
+            "stages.show",
         }
     else:
         assert own == "project" or not {name for name in imported(path) if room_of(name) == "project"}

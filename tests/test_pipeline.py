@@ -188,7 +188,7 @@ def test_metrics_diff_has_a_row_for_each_model_and_metric(project: Path, experim
 
 
 def test_the_revisions_are_compared_in_a_table(project: Path, experiment: str) -> None:
-    done(project, sys.executable, "-m", "stages.compare", "--revisions", "main", "other", "--csv", ".scratch/t.csv")
+    done(project, sys.executable, "-m", "stages.show", "revisions", "main", "other", "--csv", ".scratch/t.csv")
     head, *rows = (project / ".scratch" / "t.csv").read_text().splitlines()
     assert head == "model,main,other,other - main"
     assert [row.split(",")[0] for row in rows] == ["supervised", "gradual", "probe", "asking"]

@@ -22,7 +22,7 @@ def differences(scores: Scores, base: str, figure: str, confidence: float = 0.95
     in which either was not measured are left out. Raises UserError for a base or a figure that is not there.
     """
     if base not in scores:
-        raise UserError(f"--pairs {base}: no model of params.yaml; {families.choices(base, scores)}")
+        raise UserError(f"pairs {base}: no model of params.yaml; {families.choices(base, scores)}")
     figures = sorted({name for seeds in scores.values() for one in seeds for name in one})
     if figure not in figures:
         raise UserError(f"--metric {figure}: no model has it; {families.choices(figure, figures)}")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from stages import compare, questions
 from stages.base.errors import UserError
 from stages.reporting import revisions
 
@@ -71,68 +70,9 @@ def inside(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository
 
 
-def test_branches_side_by_side_with_differences(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    questions.across(["main", "other", "v1"], "accuracy", inside / "table.csv")
-    assert capsys.readouterr().out.splitlines() == [
-        "| model      | main (%) | other (%) | v1 (%) | other - main (%) | v1 - main (%) |",
-        "| ---------- | -------: | --------: | -----: | ---------------: | ------------: |",
-        "| supervised |    60.00 |         – |  60.00 |                – |          0.00 |",
-        "| gradual    |    50.00 |     45.00 |  50.00 |            -5.00 |          0.00 |",
-        "| probe      |        – |     30.00 |      – |                – |             – |",
-    ]
-    lines = (inside / "table.csv").read_text().splitlines()
-    assert lines[0] == "model,main,other,v1,other - main,v1 - main"
-    assert lines[2] == "gradual,0.5,0.45,0.5,-0.05,0.0"
-    (inside / "table.csv").unlink()
-
-
-def test_commits_and_the_workspace(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (inside / "metrics" / "metrics.json").write_text('{"gradual": {"nmi": 0.8}}')
-    sha = command(inside, "git", "rev-parse", "other").strip()[:10]
-    questions.across(["main", sha, "workspace", "main~0"], "nmi", None)
-    command(inside, "git", "checkout", "-q", ".")
-    out = capsys.readouterr().out
-    assert f"{sha} - main" in out
-    assert [cell.strip() for cell in out.splitlines()[3].split("|")[2:9]] == [
-        *("0.3", "0.4", "0.8", "0.3", "+0.1", "+0.5", "0"),
-    ]
-
-
-def test_the_command_compares_the_figure_that_it_names(
-    inside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["compare", "--revisions", "main", "other", "--metric", "nmi"])
-    compare.main()
-    row = capsys.readouterr().out.splitlines()[3]
-    assert [cell.strip() for cell in row.split("|")[1:5]] == ["gradual", "0.3", "0.4", "+0.1"]
-    monkeypatch.setattr(sys, "argv", ["compare", "--revisions", "main", "other"])
-    compare.main()
-    assert "| main (%) | other (%) |" in capsys.readouterr().out
-
-
-def test_advice_across_revisions_is_on_the_figure_that_the_command_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command(tmp_path, "git", "init", "-q", "-b", "main")
-    for labels, f1 in ((100, 0.3), (200, 0.4)):
-        commit(tmp_path, {"probe": {"accuracy": 0.9, "macro_f1": f1, "labels_used": labels}})
-        command(tmp_path, "git", "tag", f"with_{labels}")
-    monkeypatch.chdir(tmp_path)
-    asked = ["--advice", "probe", "--revisions", "with_100", "with_200", "--metric", "macro_f1"]
-    monkeypatch.setattr(sys, "argv", ["compare", *asked])
-    compare.main()
-    printed = capsys.readouterr().out
-    assert printed.startswith("macro_f1 at with_100, with_200.\n") and "probe: 40.0 % with 200 labels" in printed
-
-
 def test_an_unknown_revision_is_refused_with_the_nearest(inside: Path) -> None:
     with pytest.raises(UserError, match=r"revision othre is not known: did you mean other\? .*workspace"):
         revisions.read("othre", Path("metrics/metrics.json"))
-
-
-def test_an_unknown_figure_is_refused_with_the_nearest(inside: Path) -> None:
-    with pytest.raises(UserError, match=r"--metric acuracy: .* did you mean accuracy\?"):
-        questions.across(["main", "other"], "acuracy", None)
 
 
 def test_a_revision_without_results_is_named(inside: Path) -> None:
