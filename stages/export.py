@@ -1,22 +1,27 @@
-"""What `python -m stages.select STRATEGY --export FOLDER` does: hands out what a finished selection chose.
+"""Hands the images to people that a finished selection chose, or a model asks about, and nobody has labelled yet.
 
+`python -m stages.export STRATEGY FOLDER [--model M] [--images PREFIX] [--seed N]` writes the folder: a contact sheet, a
+page and a table to label in, and Label Studio's tasks.
 A tool, no part of the pipeline: it writes nothing that DVC keeps, so that a change here runs no stage again.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from stages import handout
 from stages.base import families
-from stages.base.errors import UserError
+from stages.base.errors import UserError, run
 from stages.handout import Origin
 from stages.handout.trained import Trained
-from stages.project import layout
+from stages.project import layout, params
 from stages.project.params import Params
 from stages.training import saved
 from stages.training.device import half, pick
@@ -24,6 +29,13 @@ from stages.training.device import half, pick
 MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
 SIDE = 384  # px, the longer side of what people see
 FULL = 1200  # images at that side; of more the pictures are smaller, so that a page of photos stays near 47 MB
+
+
+def main() -> None:
+    arguments = parser().parse_args()
+    parameters = params.read()
+    name = parameters.strategies.named([arguments.strategy])
+    export(parameters, name, arguments.folder, arguments.seed, arguments.model, arguments.images)
 
 
 def export(
@@ -162,3 +174,35 @@ def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> T
         raise UserError(f"--model {model}: it was trained for other classes than the data have now; {again}")
     device = pick(parameters.compute)
     return Trained(encoder, head, settings.acquisition, device, half(parameters.compute, device))
+
+
+def refuse_options(arguments: Sequence[str]) -> NoReturn:
+    """Answers the options by which `stages.select` once handed out images: UserError with today's command."""
+    parser = argparse.ArgumentParser(prog="python -m stages.select", description="Ranks the pool by one strategy.")
+    parser.add_argument("strategy", help="the name of a strategy in params.yaml")
+    options = ("model", "images", "seed")
+    for option in ("export", *options):
+        parser.add_argument(f"--{option}", help=argparse.SUPPRESS)
+    old = parser.parse_args(arguments)
+    if old.export is None:
+        parser.error("--model, --images and --seed are options of python -m stages.export")
+    rest = [word for option in options if (value := getattr(old, option)) for word in (f"--{option}", value)]
+    command = shlex.join(["python", "-m", "stages.export", old.strategy, old.export, *rest])
+    raise UserError(f"stages.select --export is now: {command}")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Of the command line."""
+    parser = argparse.ArgumentParser(prog="python -m stages.export", description="Hands out what a selection chose.")
+    parser.add_argument("strategy", metavar="STRATEGY", help="the name of a strategy in params.yaml")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="what to write; it must hold no labels")
+    parser.add_argument("--seed", type=int, help="whose choice (default: the first of seeds)")
+    parser.add_argument(
+        "--model", metavar="NAME", help="a trained model, whose guesses go with the images, or which chooses them"
+    )
+    parser.add_argument("--images", metavar="PREFIX", help="Label Studio finds an image by PREFIX and its path")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)

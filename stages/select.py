@@ -6,16 +6,13 @@ ranking.npy int64 [seeds, n] (the chosen first, then the others in random order)
 noise, and for a strategy without clusters), chosen.csv (the files to label, the first first, for each seed, each with
 its cluster and why it was chosen), quality.json, and curve.json where the strategy read a parameter of its own off a
 curve.
-`python -m stages.select <strategy> --export FOLDER` hands out the images that a finished selection chose and nobody has
-labelled yet: a contact sheet, a page and a table to label in, and Label Studio's tasks.
 """
 
 from __future__ import annotations
 
-import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -36,15 +33,13 @@ AGREEMENT = ("homogeneity", "completeness", "v_measure", "ari", "ami", "nmi")  #
 
 
 def main() -> None:
-    arguments = _arguments()
-    parameters = params.read()
-    name = arguments.strategy
-    settings = parameters.strategies[name]
-    if arguments.export is not None:
+    if any(argument.startswith("-") for argument in sys.argv[1:]):
         from stages import export
 
-        export.export(parameters, name, arguments.export, arguments.seed, arguments.model, arguments.images)
-        return
+        export.refuse_options(sys.argv[1:])
+    parameters = params.read()
+    name = parameters.strategies.named(sys.argv[1:])
+    settings = parameters.strategies[name]
     device = pick(parameters.compute)
     path = layout.needed(layout.FEATURES / settings.extractor / "pool.npy")
     features = np.load(path)
@@ -140,23 +135,6 @@ def _chosen(seed: int, selection: Selection, names: np.ndarray) -> Iterator[dict
         yield row | {
             reason: f"{values[place]:.6g}" for reason, values in selection.reasons.items() if np.isfinite(values[place])
         }
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.select", description="Ranks the pool, or hands out a choice."
-    )
-    parser.add_argument("strategy", help="the name of a strategy in params.yaml")
-    parser.add_argument("--export", type=Path, metavar="FOLDER", help="hand out the chosen images: write FOLDER")
-    parser.add_argument("--seed", type=int, help="whose choice (default: the first of seeds)")
-    parser.add_argument(
-        "--model", metavar="NAME", help="a trained model, whose guesses go with the images, or which chooses them"
-    )
-    parser.add_argument("--images", metavar="PREFIX", help="Label Studio finds an image by PREFIX and its path")
-    arguments = parser.parse_args()
-    if arguments.export is None and (arguments.seed is not None or arguments.model or arguments.images):
-        parser.error("--seed, --model and --images go with --export")
-    return arguments
 
 
 def _shown(value: float | None) -> str:

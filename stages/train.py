@@ -37,7 +37,7 @@ def main() -> None:
     estimate.check(parameters, len(pool.indices), "models", name)
     classes = description["classes"]
     if not (pool.labels >= 0).any():
-        way = f"`python -m stages.select {parameters.labels.strategy} --export FOLDER` hands out which to label"
+        way = f"`python -m stages.export {parameters.labels.strategy} FOLDER` hands out which to label"
         raise UserError(f"models.{name}: no image of the pool has a label; {way}; give the answers by labels.file")
     parameters.check_classes(classes)
     schedule = settings.told_by(parameters.schedule)

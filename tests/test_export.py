@@ -347,5 +347,5 @@ def test_a_budget_that_is_spent_is_refused() -> None:
 def test_labels_that_were_filled_in_stay() -> None:
     handed()
     (FOLDER / "labels.csv").write_text("image,label\n2.png,cat\n")
-    with pytest.raises(UserError, match=r"out/labels\.csv holds 1 labels; give a new folder"):
+    with pytest.raises(UserError, match=r"out/labels\.csv: it holds 1 labels; give a new folder"):
         handed()

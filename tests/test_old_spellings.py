@@ -4,11 +4,37 @@ from __future__ import annotations
 
 import shlex
 import sys
+from types import ModuleType
 
 import pytest
 
-from stages import compare, show
+from stages import compare, export, select, show
 from stages.base.errors import run
+
+
+def answer(stage: ModuleType, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the stage as its command does."""
+    monkeypatch.setattr(sys, "argv", [stage.__name__, *words])
+    with pytest.raises(SystemExit) as refused:
+        run(stage.main)
+    assert refused.value.code == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("kmeans --export labels/1 --model probe", "kmeans labels/1 --model probe"),
+        ("--export=labels/1 kmeans", "kmeans labels/1"),
+        ("kmeans --seed 0 --export 'my labels' --images http://x/", "kmeans 'my labels' --images http://x/ --seed 0"),
+    ],
+)
+def test_select_export(old: str, new: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    answer(select, shlex.split(old), monkeypatch)
+    said = f"error: stages.select --export is now: python -m stages.export {new}\n"
+    assert capsys.readouterr().err == said
+    # and that is a command
+    asked = export.parser().parse_args(shlex.split(new))
+    assert asked.strategy == "kmeans" and str(asked.folder) in new
 
 
 @pytest.mark.parametrize(
@@ -26,13 +52,10 @@ from stages.base.errors import run
         (["--table", "features"], "table features"),
     ],
 )
-def test_what_compare_took_once_is_answered_with_the_command_of_today(
+def test_the_options_of_compare(
     old: list[str], new: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["compare", *old])
-    with pytest.raises(SystemExit) as refused:
-        run(compare.main)
-    assert refused.value.code == 1
+    answer(compare, old, monkeypatch)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: stages.compare --") and line.endswith(f" is now: python -m stages.show {new}")
     # and that is a command

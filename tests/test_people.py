@@ -46,7 +46,7 @@ class Project:
         Path("params.yaml").write_text(yaml.safe_dump(self.raw, sort_keys=False))
 
     def run(self, *stages: str) -> None:
-        """Runs stages, such as "select kmeans --export x", one after the other."""
+        """Runs stages, such as "select kmeans", one after the other."""
         for stage in stages:
             verb, *arguments = stage.split()
             self.monkeypatch.setattr(sys, "argv", [f"stages.{verb}", *arguments])
@@ -134,10 +134,10 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 def test_select_label_feed_back_train_and_the_next_batch(project: Project, tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"models\.supervised: no image of the pool has a label; .*select kmeans --export"
+        UserError, match=r"models\.supervised: no image of the pool has a label; .*export kmeans FOLDER"
     ):
         project.run("train supervised")
-    project.run("select kmeans --export labels/1")
+    project.run("export kmeans labels/1")
     first = table(Path("labels/1"))
     assert len(first) == BUDGET and set(project.truth) >= {row["image"] for row in first}
     project.fill(Path("labels/1"))
@@ -167,13 +167,13 @@ def test_select_label_feed_back_train_and_the_next_batch(project: Project, tmp_p
     with pytest.raises(
         UserError, match=f"labels.budget={BUDGET}: {BUDGET} images have a label already; raise it, to 48"
     ):
-        project.run("select kmeans --export labels/2")
+        project.run("export kmeans labels/2")
     project.set(labels={"budget": BUDGET + 10})
     with pytest.raises(
         UserError, match=r"selection/kmeans: chose 24 of 90 images, where it should now be 34 of 90; run"
     ):
-        project.run("select kmeans --export labels/2")
-    project.run("select kmeans", "select kmeans --export labels/2 --seed 1 --model supervised")
+        project.run("export kmeans labels/2")
+    project.run("select kmeans", "export kmeans labels/2 --seed 1 --model supervised")
     second = table(Path("labels/2"))
     assert len(second) == 10
     assert not {row["image"] for row in first} & {row["image"] for row in second}
@@ -194,7 +194,7 @@ def test_select_label_feed_back_train_and_the_next_batch(project: Project, tmp_p
 
 def test_answers_by_label_studio_are_those_of_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = Project(tmp_path, monkeypatch, test=True)
-    project.run("download", "split", "extract pixels", "select kmeans", "select kmeans --export batch")
+    project.run("download", "split", "extract pixels", "select kmeans", "export kmeans batch")
     tasks = json.loads(Path("batch/tasks.json").read_text())
     config = Path("batch/config.xml").read_text()
     assert all(f'<Choice value="{name}"/>' in config for name in CLASSES)  # which the test part names

@@ -69,7 +69,7 @@ def give_budget(monkeypatch: pytest.MonkeyPatch, budget: int | str) -> None:
         seeds=[3, 1],
         compute=Compute(device="cpu", precision="fp32", compile=False),
         labels=Labels(strategy="random", budget=budget, file="data/none"),
-        strategies=strategies(),
+        strategies=params.Blocks("strategies", {name: one.model_dump() for name, one in strategies().items()}),
     )
     monkeypatch.setattr(params, "read", lambda: parameters)
 
@@ -285,10 +285,11 @@ def test_missing_features_are_refused(project: Path, monkeypatch: pytest.MonkeyP
         stage("random", monkeypatch)
 
 
-@pytest.mark.parametrize("arguments", [[], ["random", "more"], ["random", "--seed", "1"], ["random", "--model", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["random", "more"], ["randm"], ["random", "--seed", "1"]])
+@pytest.mark.usefixtures("project")
 def test_a_wrong_call_is_refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["select", *arguments])
-    with pytest.raises(SystemExit):
+    with pytest.raises((SystemExit, UserError)):
         select.main()
 
 

@@ -256,7 +256,7 @@ def test_guesses_that_are_handed_out_are_those_of_the_seeds_own_model(
 ) -> None:
     monkeypatch.chdir(project)
     folder = tmp_path / "out"
-    stage("select", "random", "--export", str(folder), "--seed", str(seed), "--model", "at_once")
+    stage("export", "random", str(folder), "--seed", str(seed), "--model", "at_once")
     handed = pd.read_csv(folder / "labels.csv", dtype={"guess": str})
     names = np.load(Path("data/raw/train/names.npy")).tolist()
     pictures = np.load(Path("data/raw/train/images.npy"))[[names.index(image) for image in handed["image"]]]

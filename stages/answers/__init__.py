@@ -32,7 +32,7 @@ def read_all(path: Path) -> list[Answer]:
     if not path.exists():
         raise UserError(f"labels.file={path}: no such file; give a path that exists, or data/none for no file")
     if path.suffix.lower() not in _READERS:
-        raise UserError(f"labels.file={path}: neither .csv nor .json; give a file or a folder that --export wrote")
+        raise UserError(f"labels.file={path}: neither .csv nor .json; give a file or a folder that stages.export wrote")
     found = _READERS[path.suffix.lower()](path)
     return found if any(one.label for one in found) else []
 

@@ -33,7 +33,7 @@ def give(
         row = images.find(answer.image)
         if row is None:
             raise UserError(
-                f"{answer.where}: no training image {_shown(answer.image)}; write its path as --export gave it"
+                f"{answer.where}: no training image {_shown(answer.image)}; write its path as stages.export gave it"
             )
         label = known.index(_known(answer, known))
         if row in given and result[row] != label:

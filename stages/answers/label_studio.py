@@ -43,7 +43,9 @@ def read(path: Path) -> list[Answer]:
         if isinstance(image, str):
             found += [Answer(image, label, where) for label in [label for label in labels if label] or [""]]
         elif any(labels):
-            raise UserError(f"{where}: no path in its data; import the tasks.json that --export wrote, and label that")
+            raise UserError(
+                f"{where}: no path in its data; import the tasks.json that stages.export wrote, and label that"
+            )
     if not any(one.label for one in found) and any(map(_answered_elsewhere, tasks)):
         raise UserError(f"{path}: no task has a key {ANSWER}; label with config.xml, whose answer has that name")
     return found

@@ -38,13 +38,13 @@ def check(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise UserError(f"--export {folder}: a file has that name; give a new folder")
+        raise UserError(f"{folder}: a file has that name; give a new folder")
     for file in sorted(folder.iterdir()):
         if file.name not in _FILES and not (file.name.startswith("sheet") and file.suffix == ".png"):
-            raise UserError(f"--export {folder}: it holds {file.name}, which no export wrote; give a new folder")
+            raise UserError(f"{folder}: it holds {file.name}, which no export wrote; give a new folder")
     labels = folder / "labels.csv"
     if labels.exists() and (count := len(answers.read(labels))):
-        raise UserError(f"--export {folder}: {labels} holds {count} labels; give a new folder")
+        raise UserError(f"{labels}: it holds {count} labels; give a new folder")
 
 
 def write(folder: Path, handout: Handout, prefix: str | None) -> None:

@@ -115,7 +115,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         if len(labelled) < count and not (isinstance(self.budget, str) and count == pool):
             raise UserError(
                 f"labels.budget={self.budget}: {count} labels, but with the answers of {self.file} the pool has "
-                f"{len(labelled)} (split.validation may hold out others); label more (python -m stages.select "
-                f"{self.strategy} --export FOLDER), or set labels.budget={len(labelled)}"
+                f"{len(labelled)} (split.validation may hold out others); label more (python -m stages.export "
+                f"{self.strategy} FOLDER), or set labels.budget={len(labelled)}"
             )
         return labelled[:count]

@@ -50,7 +50,11 @@ def test_nothing_answered() -> None:
 @pytest.mark.parametrize(
     ("pairs", "classes", "said"),
     [
-        ([("1.png", "cat"), ("9.png", "cat")], [], r"line 3: no training image '9\.png'; write its path as --export"),
+        (
+            [("1.png", "cat"), ("9.png", "cat")],
+            [],
+            r"line 3: no training image '9\.png'; write its path as stages\.export",
+        ),
         ([("data:" + "x" * 1000, "cat")], [], r"line 2: no training image 'data:x+\.\.\.'; "),
         ([("1.png", "cta")], ["cat", "dog"], "line 2: no class 'cta'; did you mean cat\\? known: cat, dog"),
         ([("1.png", "unknown")], ["cat", "dog"], "line 2: no class 'unknown'; known: cat, dog"),

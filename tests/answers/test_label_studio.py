@@ -43,7 +43,7 @@ def test_the_full_export(tmp_path: Path) -> None:
         task(4, choice("dog"), cancelled=True),
         task(5, choice("cluster 3", "cluster"), choice("owl")),
         {"id": 106, "data": {"path": "6.png"}, "annotations": []},
-        # as --export wrote it
+        # as stages.export wrote it
         {"data": {"path": "7.png", "image": "x"}, "predictions": [{"result": [choice("cat")]}]},
         # the task of another project, without a label
         {"id": 108, "data": {"image": "other.png"}, "annotations": []},

@@ -72,7 +72,7 @@ def test_fewer_answers_than_the_budget_are_refused(value: object, wanted: int) -
     said = (
         rf"labels.budget={value}: {wanted} labels, but with the answers of answers\.csv the pool has 3 .*; label more"
     )
-    with pytest.raises(UserError, match=said + r" \(.*select random --export FOLDER\), or set labels.budget=3$"):
+    with pytest.raises(UserError, match=said + r" \(.*export random FOLDER\), or set labels.budget=3$"):
         budget(value, "answers.csv").bought(RANKING, ANSWERED, 2)
 
 
