@@ -78,19 +78,19 @@ def export(
         ranks = range(len(rows) + 1, len(names) + 1)
         further = [{"image": names[ranking[rank - 1]], "rank": str(rank)} for rank in ranks]
         rows = [*handout.beside(rows, cluster_of, labelled), *further]
-    asked = handout.ask(rows, cluster_of, done, count)
-    packed = pool.packed[pool.indices[[places[one.image] for one in asked]]]
+    tasks = handout.arrange(rows, cluster_of, done, count)
+    packed = pool.packed[pool.indices[[places[one.image] for one in tasks]]]
     if trained is not None:
-        asked = trained.guess(asked, packed, classes)
+        tasks = trained.guess(tasks, packed, classes)
     facts = layout.read_json(layout.RAW / "description.json")
     data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
     origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
-    pictures, lacking = _pictures(facts, [one.image for one in asked], packed)
-    handout.write(folder, handout.Handout(origin, asked, pictures), prefix)
+    pictures, lacking = _pictures(facts, [one.image for one in tasks], packed)
+    handout.write(folder, handout.Handout(origin, tasks, pictures), prefix)
     rest = f" (of {wanted:,}; export again when they are labelled)" if wanted > MOST else ""
     again = f" {len(left):,} images that were left without a label are not among them." if left else ""
     print(
-        f"{folder}: {len(asked):,} images{rest}.{again} Label them in index.html, in labels.csv, or in Label Studio "
+        f"{folder}: {len(tasks):,} images{rest}.{again} Label them in index.html, in labels.csv, or in Label Studio "
         "(tasks.json, config.xml); then set labels.file"
     )
     if lacking:

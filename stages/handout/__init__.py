@@ -1,6 +1,6 @@
 """What is handed to people: the images that a strategy chose, to look at and to label, in whatever tool they use.
 
-One idea a file: `asked` says which images, in which groups, `pictures` how they are shown; `sheet`, `page`, `table` and
+One idea a file: `task` says what is asked, in which groups, `pictures` how they are shown; `sheet`, `page`, `table` and
 `label_studio` write them.
 Nothing here has a say in what a stage writes for DVC.
 """
@@ -14,10 +14,10 @@ from stages import answers
 from stages.base.errors import UserError
 from stages.base.files import whole_folder
 from stages.handout import label_studio, page, sheet, table
-from stages.handout.asked import Asked, Handout, Origin, ask, beside
 from stages.handout.pictures import Picture, picture
+from stages.handout.task import Handout, Origin, Task, arrange, beside
 
-__all__ = ["Asked", "Handout", "Origin", "Picture", "ask", "beside", "check", "picture", "seen", "write"]
+__all__ = ["Handout", "Origin", "Picture", "Task", "arrange", "beside", "check", "picture", "seen", "write"]
 
 _FILES = ("index.html", "labels.csv", "tasks.json", "config.xml", ".DS_Store")
 

@@ -12,14 +12,14 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from stages.answers.label_studio import ANSWER, CLUSTER
-from stages.handout.asked import Asked, Handout, number
+from stages.handout.task import Handout, Task, number
 
 
 def write(folder: Path, handout: Handout, prefix: str | None) -> None:
     """Writes both files. An image is a data URI or, with a prefix, that and its path, quoted as in a URL."""
     tasks = [
         _task(handout, one, handout.pictures[place].uri if prefix is None else prefix + quote(one.image))
-        for place, one in enumerate(handout.asked)
+        for place, one in enumerate(handout.tasks)
     ]
     # a line for each task, as the file of a long list is looked into
     text = ",\n".join(json.dumps(task, ensure_ascii=False) for task in tasks)
@@ -29,7 +29,7 @@ def write(folder: Path, handout: Handout, prefix: str | None) -> None:
 
 def config(handout: Handout) -> str:
     """The labelling interface: the known classes to choose from, or a field for a word where none is known."""
-    clusters = sorted({one.cluster for one in handout.asked if one.cluster is not None})
+    clusters = sorted({one.cluster for one in handout.tasks if one.cluster is not None})
     named = f'name="{ANSWER}" toName="image"'
     if handout.origin.classes:
         answer = [
@@ -55,7 +55,7 @@ def _choices(values: Any) -> list[str]:
     return [f"  <Choice value={quoteattr(value)}/>" for value in values]
 
 
-def _task(handout: Handout, one: Asked, image: str) -> dict[str, Any]:
+def _task(handout: Handout, one: Task, image: str) -> dict[str, Any]:
     reasons = {name: number(value) for name, value in one.reasons.items()}
     data = {"image": image, "path": one.image, "rank": one.rank, **reasons}
     predictions = []

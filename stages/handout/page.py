@@ -8,8 +8,8 @@ from html import escape
 
 from stages.base.style import STYLE
 from stages.handout import table
-from stages.handout.asked import Asked, Handout, number
 from stages.handout.pictures import Picture
+from stages.handout.task import Handout, Task, number
 
 _LEAST, _MOST = 128, 256  # px, the longer side of a picture
 
@@ -47,7 +47,7 @@ _SCRIPT = """
 "use strict";
 const table = JSON.parse(document.getElementById("table").textContent);
 const inputs = [...document.querySelectorAll("input")];
-const known = new Set(table.classes.map((name) => name.toLowerCase()));
+const classNames = new Set(table.classes.map((name) => name.toLowerCase()));
 const label = (input) => input.value.trim().replace(/\\s+/g, " ");
 const cell = (text) => /[",\\r\\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
 let fetched = true;
@@ -60,7 +60,7 @@ function csv() {
 function show() {
   let given = 0, wrong = 0;
   for (const input of inputs) {
-    const name = label(input), fits = !known.size || known.has(name.toLowerCase());
+    const name = label(input), fits = !classNames.size || classNames.has(name.toLowerCase());
     input.classList.toggle("given", name !== "" && fits);
     input.classList.toggle("wrong", name !== "" && !fits);
     given += name !== "";
@@ -112,7 +112,7 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-
 def html(handout: Handout) -> str:
     """The whole page, with the images in it."""
     origin = handout.origin
-    title = f"{len(handout.asked):,} images of {origin.data} to label"
+    title = f"{len(handout.tasks):,} images of {origin.data} to label"
     groups = "".join(_group(handout, cluster, places) for cluster, places in handout.groups())
     sizes = [_size(one) for one in handout.pictures]
     wide, high = max([_LEAST, *(width for width, _ in sizes)]), max(height for _, height in sizes)
@@ -137,7 +137,7 @@ def html(handout: Handout) -> str:
 def _about(handout: Handout) -> list[str]:
     origin = handout.origin
     clusters = any(_framed(cluster, places) for cluster, places in handout.groups())
-    near = "nearest to the centre" if any("distance" in one.reasons for one in handout.asked) else "best rank"
+    near = "nearest to the centre" if any("distance" in one.reasons for one in handout.tasks) else "best rank"
     order = f"a cluster's images in a frame, the {near} first" if clusters else "the best rank first"
     classes = f" The classes: {', '.join(origin.classes)}." if origin.classes else ""
     guess = f" A button takes over the guess of {origin.model}." if origin.model else ""
@@ -153,7 +153,7 @@ def _framed(cluster: int | None, places: list[int]) -> bool:
 
 
 def _group(handout: Handout, cluster: int | None, places: list[int]) -> str:
-    cards = "".join(_card(handout.asked[place], handout.pictures[place]) for place in places)
+    cards = "".join(_card(handout.tasks[place], handout.pictures[place]) for place in places)
     if not _framed(cluster, places):
         return cards
     return f'<fieldset><legend>cluster {cluster}</legend><div class="cards">{cards}</div></fieldset>'
@@ -163,7 +163,7 @@ def _size(picture: Picture) -> tuple[int, int]:
     return picture.fitted(_LEAST, _MOST)
 
 
-def _card(one: Asked, picture: Picture) -> str:
+def _card(one: Task, picture: Picture) -> str:
     (width, height), look = _size(picture), "crisp" if picture.small else "smooth"
     path, shape = escape(one.image), f'width="{width}" height="{height}"'
     reasons = "".join(
@@ -182,14 +182,14 @@ def _card(one: Asked, picture: Picture) -> str:
 
 
 def _short(value: str) -> str:
-    found = number(value)
-    return f"{found:.4g}" if isinstance(found, float) else found
+    read = number(value)
+    return f"{read:.4g}" if isinstance(read, float) else read
 
 
 def _table(handout: Handout) -> str:
     """The cells of labels.csv, for the script; `key` tells this handout from others in the browser's store."""
     names = table.columns(handout)
-    rows = [table.line(one, names) for one in handout.asked]
+    rows = [table.line(one, names) for one in handout.tasks]
     content = {"columns": names, "rows": rows, "classes": list(handout.origin.classes)}
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
     # "<" could end the script

@@ -6,16 +6,16 @@ import csv
 import io
 from pathlib import Path
 
-from stages.handout.asked import Asked, Handout
+from stages.handout.task import Handout, Task
 
 
 def columns(handout: Handout) -> list[str]:
     """The head without its last column, `label`: every reason that any image has is one."""
-    reasons = dict.fromkeys(name for one in handout.asked for name in one.reasons)
+    reasons = dict.fromkeys(name for one in handout.tasks for name in one.reasons)
     return ["image", "rank", "cluster", *reasons, *(["guess", "score"] if handout.origin.model else [])]
 
 
-def line(one: Asked, names: list[str]) -> list[str]:
+def line(one: Task, names: list[str]) -> list[str]:
     """The cells of an image in these columns."""
     cells = {"image": one.image, "rank": str(one.rank), **one.reasons}
     cells["cluster"] = "" if one.cluster is None else str(one.cluster)
@@ -30,6 +30,6 @@ def write(path: Path, handout: Handout) -> None:
     writer = csv.writer(out, lineterminator="\n")
     names = columns(handout)
     writer.writerow([*names, "label"])
-    writer.writerows([*line(one, names), ""] for one in handout.asked)
+    writer.writerows([*line(one, names), ""] for one in handout.tasks)
     text = out.getvalue()
     path.write_text(text, encoding="utf-8" if text.isascii() else "utf-8-sig")

@@ -11,7 +11,7 @@ import torch
 from stages.acquisition import Acquisition, Candidates
 from stages.base import families
 from stages.encoders import Encoder
-from stages.handout.asked import Asked
+from stages.handout.task import Task
 from stages.training import measure
 from stages.training.images import Images
 
@@ -33,7 +33,7 @@ class Trained:
         return None if self.acquisition.name == "ranking" else self.acquisition.name
 
     @torch.inference_mode()
-    def guess(self, asked: Sequence[Asked], pictures: np.ndarray, classes: Sequence[str]) -> list[Asked]:
+    def guess(self, asked: Sequence[Task], pictures: np.ndarray, classes: Sequence[str]) -> list[Task]:
         """Adds to each image the likeliest class of its picture, uint8 [n, S, S, 3], and the softmax share of it."""
         head, embedding = self._of(Images(pictures, np.arange(len(pictures)), self.device))
         shares, best = head(embedding).softmax(1).max(1)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stages.handout import Asked, Handout, Origin, picture
+from stages.handout import Handout, Origin, Task, picture
 
 
 def handout(
     count: int = 6, *, size: int = 32, classes: Sequence[str] = ("cat", "dog"), clusters: int = 2, model: bool = False
 ) -> Handout:
     """Pictures of noise with awkward paths; cluster 7 first, then 8, and so on."""
-    asked = [
-        Asked(
+    tasks = [
+        Task(
             image=f'shots/{number}, "ü" <b>&.png',
             rank=number + 1,
             cluster=7 + number * clusters // count if clusters else None,
@@ -24,7 +24,7 @@ def handout(
         for number in range(count)
     ]
     shown = [picture(pixels) for pixels in noise(count, size, size)]
-    return Handout(Origin("shots", "kmeans", 0, list(classes), "probe" if model else None), asked, shown)
+    return Handout(Origin("shots", "kmeans", 0, list(classes), "probe" if model else None), tasks, shown)
 
 
 def noise(count: int, width: int, height: int) -> np.ndarray:

@@ -71,7 +71,7 @@ def test_images_are_embedded_or_named_by_a_prefix(tmp_path: Path) -> None:
     assert head == "data:image/png;base64"
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), noise(2, 32, 32)[0])
     assert {name: second["data"][name] for name in ("path", "rank", "cluster", "distance", "kind")} == {
-        "path": given.asked[1].image,
+        "path": given.tasks[1].image,
         "rank": 2,
         "cluster": "8",
         "distance": 0.142857,
@@ -79,7 +79,7 @@ def test_images_are_embedded_or_named_by_a_prefix(tmp_path: Path) -> None:
     }
     (first, _), _ = written(tmp_path, given, "/data/local-files/?d=photos/")
     expected = "/data/local-files/?d=photos/shots/0%2C%20%22%C3%BC%22%20%3Cb%3E%26.png"
-    assert first["data"]["image"] == expected and first["data"]["path"] == given.asked[0].image
+    assert first["data"]["image"] == expected and first["data"]["path"] == given.tasks[0].image
 
 
 def test_larger_images_are_jpeg(tmp_path: Path) -> None:
@@ -110,4 +110,4 @@ def test_what_comes_back_is_read(kind: Any, minimal: bool, tmp_path: Path) -> No
     back.append(tasks[0] | {"id": 99, "annotations": [{"id": 99, "result": [], "was_cancelled": True}]})
     (tmp_path / "project.json").write_text(json.dumps(back))
     found = [(one.image, one.label) for one in read(tmp_path / "project.json")]
-    assert found == [(one.image, name) for one in given.asked[1:]]
+    assert found == [(one.image, name) for one in given.tasks[1:]]

@@ -45,7 +45,7 @@ def test_every_image_is_shown_large_enough_and_nothing_is_asked_for(
     opened(chromium, tmp_path, given)
     shown = chromium.run("[...document.images].map((one) => [one.naturalWidth, one.width, one.height, one.alt])")
     side = max(128, min(size, 256))
-    assert shown == [[size, side, side, one.image] for one in given.asked]
+    assert shown == [[size, side, side, one.image] for one in given.tasks]
     drawn = chromium.run("[...document.images].map((one) => getComputedStyle(one).imageRendering)")
     assert set(drawn) == {"pixelated" if size <= 64 else "auto"}
     assert chromium.requests == [(tmp_path / "index.html").as_uri()]
@@ -82,8 +82,8 @@ def test_pictures_of_unequal_shapes_fit_their_cards(chromium: Browser, tmp_path:
 def test_only_a_cluster_of_several_images_has_a_frame(chromium: Browser, tmp_path: Path) -> None:
     given = handout(6)
     clusters = [4, 4, 5, 6, None, None]
-    asked = [replace(one, cluster=cluster) for one, cluster in zip(given.asked, clusters, strict=True)]
-    opened(chromium, tmp_path, replace(given, asked=asked))
+    tasks = [replace(one, cluster=cluster) for one, cluster in zip(given.tasks, clusters, strict=True)]
+    opened(chromium, tmp_path, replace(given, tasks=tasks))
     assert chromium.run("[...document.querySelectorAll('legend')].map((one) => one.innerText)") == ["cluster 4"]
     assert chromium.run("document.querySelectorAll('.flow > .card').length") == 4
     assert "a cluster's images in a frame" in chromium.run("document.body.innerText")
@@ -98,7 +98,7 @@ def test_path_rank_and_reasons_are_told_by_cluster(chromium: Browser, tmp_path: 
     groups = chromium.run("[...document.querySelectorAll('fieldset')].map((one) => one.innerText)")
     assert [text.split()[:2] for text in groups] == [["cluster", "7"], ["cluster", "8"]]
     cards = chromium.run("[...document.querySelectorAll('.card')].map((one) => one.innerText)")
-    for one, text in zip(given.asked, cards, strict=True):
+    for one, text in zip(given.tasks, cards, strict=True):
         assert one.image in text and str(one.rank) in text.split()
         assert f"{float(one.reasons['distance']):.4g}" in text
 
@@ -120,7 +120,7 @@ def test_what_is_typed_comes_as_the_table(chromium: Browser, tmp_path: Path, mod
     assert count(chromium) == "3 of 6 labelled"
     chromium.run("document.getElementById('fetch').click()")
     path = chromium.fetched("labels.csv").rename(tmp_path / "labels.csv")
-    names = [one.image for one in given.asked]
+    names = [one.image for one in given.tasks]
     expected = [(names[0], "Cat"), (names[2], 'big, "red" dog'), (names[5], "cat")]
     assert [(one.image, one.label) for one in read(path)] == expected
     # but for the labels, the file that was handed out

@@ -26,4 +26,4 @@ def test_filled_in_it_is_read_back(tmp_path: Path) -> None:
     table.write(path, given)
     filled = path.read_text(encoding="utf-8").replace(",\n", ",cat\n").replace("\n", "\r\n")
     path.write_text(filled, encoding="utf-8", newline="")
-    assert [(one.image, one.label) for one in read(path)] == [(one.image, "cat") for one in given.asked]
+    assert [(one.image, one.label) for one in read(path)] == [(one.image, "cat") for one in given.tasks]

@@ -1,4 +1,4 @@
-from stages.handout import Asked, ask, beside
+from stages.handout import Task, arrange, beside
 
 CLUSTERS = {"a": 5, "b": 2, "c": 5, "d": -1, "e": 2, "f": 5}
 
@@ -11,30 +11,30 @@ def rows(**distances: str) -> list[dict[str, str]]:
     ]
 
 
-def images(asked: list[Asked]) -> str:
-    return "".join(one.image for one in asked)
+def images(tasks: list[Task]) -> str:
+    return "".join(one.image for one in tasks)
 
 
 def test_grouped_by_cluster_in_the_order_of_ranks() -> None:
-    asked = ask(rows(), CLUSTERS, (), 6)
-    assert images(asked) == "acfbed"
-    assert [one.cluster for one in asked] == [5, 5, 5, 2, 2, None]
-    assert asked[1] == Asked("c", 3, 5, {"typicality": "1.5"})
+    tasks = arrange(rows(), CLUSTERS, (), 6)
+    assert images(tasks) == "acfbed"
+    assert [one.cluster for one in tasks] == [5, 5, 5, 2, 2, None]
+    assert tasks[1] == Task("c", 3, 5, {"typicality": "1.5"})
 
 
 def test_the_nearest_of_a_cluster_first() -> None:
-    asked = ask(rows(a="0.5", b="0.1", c="0.25", d="0", e="0.125", f="1e-3"), CLUSTERS, (), 6)
-    assert images(asked) == "fcabed"
-    assert asked[0].reasons == {"distance": "1e-3", "typicality": "3.0"}
+    tasks = arrange(rows(a="0.5", b="0.1", c="0.25", d="0", e="0.125", f="1e-3"), CLUSTERS, (), 6)
+    assert images(tasks) == "fcabed"
+    assert tasks[0].reasons == {"distance": "1e-3", "typicality": "3.0"}
 
 
 def test_the_first_of_the_ranking_that_nobody_has_labelled() -> None:
-    assert images(ask(rows(), CLUSTERS, {"a", "d", "elsewhere"}, 3)) == "bec"
+    assert images(arrange(rows(), CLUSTERS, {"a", "d", "elsewhere"}, 3)) == "bec"
 
 
 def test_without_clusters_by_rank_whatever_the_distances() -> None:
     none = dict.fromkeys("abcdef", -1)
-    assert images(ask(rows(a="3", b="2", c="1"), none, (), 6)) == "abcdef"
+    assert images(arrange(rows(a="3", b="2", c="1"), none, (), 6)) == "abcdef"
 
 
 def test_an_image_labelled_before_stands_for_one_of_its_cluster() -> None:

@@ -1,4 +1,4 @@
-"""Which images are handed out, and in which groups."""
+"""The tasks for people, one an image, and in which groups they come."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from stages.handout.pictures import Picture
 
-_KNOWN = ("seed", "rank", "image", "cluster")
+# the columns of chosen.csv that say which image, not why
+_WHICH = ("seed", "rank", "image", "cluster")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One image. `image`: its path; `rank`: from 1; `cluster`: the strategy's, None if it has none; `reasons`: name and
-    value, as the selection says them; `guess`: a model's class and its softmax share."""
+class Task:
+    """One image handed to people. `image`: its path; `rank`: from 1; `cluster`: the strategy's, None if it has none;
+    `reasons`: name and value, as the selection or the acquisition says them (margin: p1 - p2, small: unsure); `guess`:
+    a model's class and its softmax share."""
 
     image: str
     rank: int
@@ -45,18 +47,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class Handout:
-    """`asked` in the order in which they are shown, and the picture of each."""
+    """`tasks` in the order in which they are shown, and the picture of each."""
 
     origin: Origin
-    asked: Sequence[Asked]
+    tasks: Sequence[Task]
     pictures: Sequence[Picture]
 
     def groups(self) -> list[tuple[int | None, list[int]]]:
         """Each cluster with the places of its images."""
-        found: dict[int | None, list[int]] = {}
-        for place, one in enumerate(self.asked):
-            found.setdefault(one.cluster, []).append(place)
-        return list(found.items())
+        groups: dict[int | None, list[int]] = {}
+        for place, one in enumerate(self.tasks):
+            groups.setdefault(one.cluster, []).append(place)
+        return list(groups.items())
 
 
 def beside(
@@ -65,7 +67,7 @@ def beside(
     """The rows of a choice, in their order but for those last whose place in their cluster a labelled image has taken:
     a choice made anew knows nothing of labels, and would ask twice about the like.
 
-    rows: as `ask` takes them. A labelled image that is not among the rows stands for one of its cluster, the last.
+    rows: as `arrange` takes them. A labelled image that is not among the rows stands for one of its cluster, the last.
     """
     own = {row["image"] for row in rows}
     taken = Counter(clusters[image] for image in labelled if image not in own and clusters.get(image, -1) >= 0)
@@ -78,30 +80,30 @@ def beside(
     return [*reversed(first), *reversed(last)]
 
 
-def ask(
-    rows: Sequence[Mapping[str, str]], clusters: Mapping[str, int], done: Collection[str], most: int
-) -> list[Asked]:
-    """The first `most` images of a ranking that nobody has labelled, grouped by cluster, nearest to its centre first.
+def arrange(
+    rows: Sequence[Mapping[str, str]], clusters: Mapping[str, int], answered: Collection[str], most: int
+) -> list[Task]:
+    """The first `most` images of a ranking that have no answer, grouped by cluster, nearest to its centre first.
 
     rows: lines of chosen.csv, ordered by rank: image and rank, and as reasons whatever other columns there are.
-    clusters: of each image, below 0 for none. done: the images that have a label. The clusters come in the order of
-    their best ranks, what has none last; without a reason `distance` ranks order a cluster too.
+    clusters: of each image, below 0 for none. answered: the images that people have labelled or skipped. The clusters
+    come in the order of their best ranks, what has none last; without a reason `distance` ranks order a cluster too.
     """
     chosen = [
-        Asked(
+        Task(
             row["image"],
             int(row["rank"]),
             clusters[row["image"]] if clusters[row["image"]] >= 0 else None,
-            {name: value for name, value in row.items() if name not in _KNOWN and value},
+            {name: value for name, value in row.items() if name not in _WHICH and value},
         )
         for row in rows
-        if row["image"] not in done
+        if row["image"] not in answered
     ][:most]
     best: dict[int | None, int] = {}
     for one in chosen:
         best.setdefault(one.cluster, one.rank)
 
-    def place(one: Asked) -> tuple[bool, int, float, int]:
+    def place(one: Task) -> tuple[bool, int, float, int]:
         distance = number(one.reasons.get("distance", "0")) if one.cluster is not None else 0.0
         near = distance if isinstance(distance, float) else 0.0
         return one.cluster is None, best[one.cluster], near, one.rank
