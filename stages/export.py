@@ -1,7 +1,8 @@
 """Hands the images to people that a finished selection chose, or a model asks about, and nobody has labelled yet.
 
 `python -m stages.export STRATEGY FOLDER [--model M] [--images PREFIX] [--seed N]` writes the folder: a contact sheet, a
-page and a table to label in, and Label Studio's tasks.
+page and a table to label in, and Label Studio's tasks. With a model go its guesses and, if it asks, the score of its
+acquisition under that name (margin: p1 - p2, small: unsure).
 A tool, no part of the pipeline: it writes nothing that DVC keeps, so that a change here runs no stage again.
 """
 
@@ -11,15 +12,18 @@ import argparse
 import csv
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
-from stages import handout
+from stages import answers, handout
 from stages.base import families
 from stages.base.errors import UserError, run
-from stages.handout import Origin
+from stages.handout import Handout, Origin, batch
+from stages.handout.batch import Answered, Choice, Pool
+from stages.handout.pictures import Reader
 from stages.handout.trained import Trained
 from stages.project import layout, params
 from stages.project.params import Params
@@ -27,19 +31,23 @@ from stages.training import saved
 from stages.training.device import half, pick
 
 MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
-SIDE = 384  # px, the longer side of what people see
-FULL = 1200  # images at that side; of more the pictures are smaller, so that a page of photos stays near 47 MB
 
 
 def main() -> None:
     arguments = parser().parse_args()
     parameters = params.read()
-    name = parameters.strategies.named([arguments.strategy])
-    export(parameters, name, arguments.folder, arguments.seed, arguments.model, arguments.images)
+    strategy = parameters.strategies.named([arguments.strategy])
+    export(parameters, strategy, arguments.folder, seed=arguments.seed, model=arguments.model, prefix=arguments.images)
 
 
 def export(
-    parameters: Params, strategy: str, folder: Path, seed: int | None, model: str | None, prefix: str | None
+    parameters: Params,
+    strategy: str,
+    folder: Path,
+    *,
+    seed: int | None = None,
+    model: str | None = None,
+    prefix: str | None = None,
 ) -> None:
     """Writes the folder: of the ranking of one seed (null: the first) what nobody has labelled, as far as labels.budget
     goes. model: null, or whose guesses go with it, and which chooses in place of the ranking if its acquisition is
@@ -50,56 +58,27 @@ def export(
     """
     handout.check(folder)
     seed = parameters.seeds[0] if seed is None else seed
-    pool, classes = layout.part("pool"), layout.description()["classes"]
-    names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[pool.indices].tolist()
-    budget = parameters.labels.count(len(names), len(classes))
-    rows, clusters, ranking = _chosen(strategy, seed, budget, len(names))
-    labelled, left = _seen(parameters.labels.answers, names, pool.labels)
-    if len(labelled) >= budget:
-        more = f"raise it, to {2 * len(labelled)} say, run `dvc repro select@{strategy}`, and export again"
-        raise UserError(
-            f"labels.budget={parameters.labels.budget}: {len(labelled)} images have a label already; {more}"
-        )
-    done = labelled | left
-    ranked = np.array([place for place in ranking if names[place] not in done], dtype=np.int64)
-    if not len(ranked):
-        counts = f"{len(labelled)} of {len(names)} have a label, {len(left)} were left without one"
-        raise UserError(f"labels.budget={parameters.labels.budget}: no image to ask about: {counts}")
-    wanted = min(budget - len(labelled), len(ranked))
-    count = min(wanted, MOST)
-    places = {image: place for place, image in enumerate(names)}
-    cluster_of = dict(zip(names, clusters.tolist(), strict=True))
+    pool, classes, path = _pool(), layout.description()["classes"], parameters.labels.answers
+    budget = parameters.labels.count(len(pool.names), len(classes))
+    choice = _choice(strategy, seed, budget, len(pool.names))
+    done = batch.answered(answers.read_all(path) if path else [], pool)
+    wanted = min(_left(parameters, strategy, budget, done), _open(parameters, pool, choice, done))
     trained = None if model is None else _trained(parameters, model, seed, classes)
-    if trained is not None and trained.asks:
-        known = np.array(sorted(places[image] for image in labelled), dtype=np.int64)
-        rows = _wanted(trained, pool, names, ranked, known, count, seed)
-    else:
-        # in place of what was left without a label, others from further down
-        ranks = range(len(rows) + 1, len(names) + 1)
-        further = [{"image": names[ranking[rank - 1]], "rank": str(rank)} for rank in ranks]
-        rows = [*handout.beside(rows, cluster_of, labelled), *further]
-    tasks = handout.arrange(rows, cluster_of, done, count)
-    packed = pool.packed[pool.indices[[places[one.image] for one in tasks]]]
-    if trained is not None:
-        tasks = trained.guess(tasks, packed, classes)
-    facts = layout.read_json(layout.RAW / "description.json")
-    data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
+    data, read = _data()
     origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
-    pictures, lacking = _pictures(facts, [one.image for one in tasks], packed)
-    handout.write(folder, handout.Handout(origin, tasks, pictures), prefix)
-    rest = f" (of {wanted:,}; export again when they are labelled)" if wanted > MOST else ""
-    again = f" {len(left):,} images that were left without a label are not among them." if left else ""
-    print(
-        f"{folder}: {len(tasks):,} images{rest}.{again} Label them in index.html, in labels.csv, or in Label Studio "
-        "(tasks.json, config.xml); then set labels.file"
-    )
-    if lacking:
-        print(lacking)
+    handed = batch.hand_out(origin, pool, choice, done, min(wanted, MOST), trained, read)
+    handout.write(folder, handed, prefix)
+    print(_said(folder, handed, wanted, done))
 
 
-def _chosen(strategy: str, seed: int, budget: int, images: int) -> tuple[list[dict[str, str]], np.ndarray, np.ndarray]:
-    """The lines of chosen.csv of that seed, and of the pool the cluster of each image and the ranking, int64
-    [images]."""
+def _pool() -> Pool:
+    part = layout.part("pool")
+    names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[part.indices].tolist()
+    return Pool(names, part.packed, part.indices, part.labels)
+
+
+def _choice(strategy: str, seed: int, budget: int, pool_size: int) -> Choice:
+    """What the selection chose by that seed. Raises UserError for one of another seed, budget or pool."""
     folder, again = layout.SELECTION / strategy, f"run `dvc repro select@{strategy}`"
     if not (folder / "quality.json").exists():
         raise UserError(f"{folder} is missing; {again}")
@@ -108,63 +87,34 @@ def _chosen(strategy: str, seed: int, budget: int, images: int) -> tuple[list[di
     if seed not in seeds:
         raise UserError(f"seed {seed}: {folder} was made with seeds {seeds}; give one of them by --seed, or {again}")
     clusters, ranking = (np.load(folder / f"{name}.npy")[seeds.index(seed)] for name in ("clusters", "ranking"))
-    if (quality["budget"], len(clusters)) != (budget, images):
+    if (quality["budget"], len(clusters)) != (budget, pool_size):
         made = f"{quality['budget']} of {len(clusters)} images"
-        raise UserError(f"{folder}: chose {made}, where it should now be {budget} of {images}; {again}")
+        raise UserError(f"{folder}: chose {made}, where it should now be {budget} of {pool_size}; {again}")
     with (folder / "chosen.csv").open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["seed"] == str(seed)], clusters, ranking
+        rows = [row for row in csv.DictReader(file) if row["seed"] == str(seed)]
+    return Choice(rows, clusters, ranking)
 
 
-def _seen(answers: Path | None, names: list[str], labels: np.ndarray) -> tuple[set[str], set[str]]:
-    """The images of the pool that need no label, and those that people left without one. Where the data set has a label
-    for each, none of these counts: it is a rehearsal."""
-    labelled, left = handout.seen(answers, names)
-    if (labels < 0).any():
-        labelled |= {names[place] for place in np.flatnonzero(labels >= 0)}
-    return labelled, left - labelled
+def _left(parameters: Params, strategy: str, budget: int, done: Answered) -> int:
+    """How many labels the budget still buys. Raises UserError where it is spent."""
+    labelled = len(done.labelled)
+    if labelled >= budget:
+        more = f"raise it, to {2 * labelled} say, run `dvc repro select@{strategy}`, and export again"
+        raise UserError(f"labels.budget={parameters.labels.budget}: {labelled} images have a label already; {more}")
+    return budget - labelled
 
 
-def _pictures(facts: dict[str, Any], names: list[str], packed: np.ndarray) -> tuple[list[handout.Picture], str | None]:
-    """What people see: the originals, whole; where one is not at hand, what was packed of it, uint8 [n, S, S, 3], and a
-    line that says so."""
-    found: dict[str, handout.Picture] = {}
-    side = round(SIDE * min(1, FULL / len(names)) ** 0.5)
-    seen, why = "picture", f"data.name={facts['name']} has no other"
-    originals = getattr(families.load("datasets", facts["name"]), "originals", None)
-    if originals is not None:
-        seen, why = "crop", "not in data.source now, not to be read, or changed since the download"
-        try:
-            for name, pixels in originals(facts["source"], dict(zip(names, packed, strict=True)), side):
-                if pixels is not None:
-                    found[name] = handout.picture(pixels)
-        except UserError as error:
-            why = str(error)
-    lacking = [name for name in names if name not in found]
-    pictures = [found.get(name) or handout.picture(pixels) for name, pixels in zip(names, packed, strict=True)]
-    if not lacking:
-        return pictures, None
-    which = f"{len(lacking):,} of {len(names):,} images ({lacking[0]} ...)" if found else "each image"
-    return pictures, f"People see the {packed.shape[1]} px {seen} of {which} that the network sees: {why}"
-
-
-def _wanted(
-    trained: Trained,
-    pool: layout.Part,
-    names: list[str],
-    ranked: np.ndarray,
-    known: np.ndarray,
-    count: int,
-    seed: int,
-) -> list[dict[str, str]]:
-    """Lines as of chosen.csv, of the images that the model asks about, with its score."""
-    found, scores = trained.wanted(pool.packed, pool.indices, ranked, known, count, seed)
-    rows = [{"image": names[place], "rank": str(rank)} for rank, place in enumerate(found, 1)]
-    if scores is None:
-        return rows
-    return [row | {str(trained.asks): f"{score:.6g}"} for row, score in zip(rows, scores, strict=True)]
+def _open(parameters: Params, pool: Pool, choice: Choice, done: Answered) -> int:
+    """How many images are without an answer. Raises UserError where none is."""
+    images = len(batch.unanswered(pool, choice, done))
+    if not images:
+        counts = f"{len(done.labelled)} of {len(pool.names)} have a label, {len(done.skipped)} were left without one"
+        raise UserError(f"labels.budget={parameters.labels.budget}: no image to ask about: {counts}")
+    return images
 
 
 def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> Trained:
+    """The model of that seed. Raises UserError for one that is missing or was trained for other classes."""
     settings = parameters.models[model]
     folder, again = layout.seed_folder(layout.MODELS / model, seed), f"run `dvc repro train@{model}`"
     if not folder.exists():
@@ -174,6 +124,26 @@ def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> T
         raise UserError(f"--model {model}: it was trained for other classes than the data have now; {again}")
     device = pick(parameters.compute)
     return Trained(encoder, head, settings.acquisition, device, half(parameters.compute, device))
+
+
+def _data() -> tuple[str, Reader | None]:
+    """What people know the data by, and what gives the originals, if the set has any."""
+    facts = layout.read_json(layout.RAW / "description.json")
+    originals = getattr(families.load("datasets", facts["name"]), "originals", None)
+    data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
+    return data, None if originals is None else partial(originals, facts["source"])
+
+
+def _said(folder: Path, handed: Handout, wanted: int, done: Answered) -> str:
+    rest = f" (of {wanted:,}; export again when they are labelled)" if wanted > MOST else ""
+    skipped = (
+        f" {len(done.skipped):,} images that were left without a label are not among them." if done.skipped else ""
+    )
+    said = (
+        f"{folder}: {len(handed.tasks):,} images{rest}.{skipped} Label them in index.html, in labels.csv, or in Label "
+        "Studio (tasks.json, config.xml); then set labels.file"
+    )
+    return f"{said}\n{handed.note}" if handed.note else said
 
 
 def refuse_options(arguments: Sequence[str]) -> NoReturn:

@@ -20,7 +20,7 @@ from stages import encoders, export, preset
 from stages.base import families
 from stages.base.errors import UserError
 from stages.datasets.folder import load
-from stages.handout import picture
+from stages.handout import picture, pictures
 from stages.project import layout
 from stages.supervision.budget import Labels
 from stages.training.augmentation import plain
@@ -73,7 +73,8 @@ def handed(budget: int | str = 6, file: str = "data/none", **options: Any) -> li
         labels=Labels(strategy="kmeans", budget=budget, file=file),
         models={"probe": SimpleNamespace(acquisition=options.get("acquisition") or acquisition("ranking"))},
     )
-    export.export(parameters, "kmeans", FOLDER, *(options.get(name) for name in ("seed", "model", "images")))
+    given = {name: options.get(name) for name in ("seed", "model", "prefix")}
+    export.export(parameters, "kmeans", FOLDER, **given)
     with (FOLDER / "labels.csv").open(newline="") as file_:
         return list(csv.DictReader(file_))
 
@@ -102,7 +103,7 @@ def test_the_pictures_are_those_of_the_paths() -> None:
     handed(seed=1)
     tasks = json.loads((FOLDER / "tasks.json").read_text())
     assert [task["data"]["image"] for task in tasks] == [picture(packed[number]).uri for number in range(29, 23, -1)]
-    handed(images="http://x/")
+    handed(prefix="http://x/")
     assert json.loads((FOLDER / "tasks.json").read_text())[0]["data"]["image"] == "http://x/2.png"
 
 
@@ -187,10 +188,10 @@ def test_a_set_that_has_no_originals(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize("photos", ["photos"], indirect=True)
 def test_of_many_images_the_pictures_are_smaller(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "SIDE", 120)
+    monkeypatch.setattr(pictures, "SIDE", 120)
     handed()
     assert {one.shape for one in seen()} == {(80, 120, 3)}
-    monkeypatch.setattr(export, "FULL", 3)
+    monkeypatch.setattr(pictures, "FULL", 3)
     handed()
     assert {one.shape for one in seen()} == {(57, 85, 3)}
 

@@ -1,13 +1,12 @@
 """What is handed to people: the images that a strategy chose, to look at and to label, in whatever tool they use.
 
-One idea a file: `task` says what is asked, in which groups, `pictures` how they are shown; `sheet`, `page`, `table` and
-`label_studio` write them.
+One idea a file: `batch` says which images come next, `task` in which groups, `pictures` how they are shown, `trained`
+what a model makes of them; `sheet`, `page`, `table` and `label_studio` write them.
 Nothing here has a say in what a stage writes for DVC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from stages import answers
@@ -17,20 +16,9 @@ from stages.handout import label_studio, page, sheet, table
 from stages.handout.pictures import Picture, picture
 from stages.handout.task import Handout, Origin, Task, arrange, beside
 
-__all__ = ["Handout", "Origin", "Picture", "Task", "arrange", "beside", "check", "picture", "seen", "write"]
+__all__ = ["Handout", "Origin", "Picture", "Task", "arrange", "beside", "check", "picture", "write"]
 
 _FILES = ("index.html", "labels.csv", "tasks.json", "config.xml", ".DS_Store")
-
-
-def seen(path: Path | None, names: Sequence[str]) -> tuple[set[str], set[str]]:
-    """Of the images of these names those that people have labelled, by labels.file, and those that they left without a
-    label. Raises UserError for a file that can't be read."""
-    images = answers.Images(names)
-    labelled, left = set[str](), set[str]()
-    for one in answers.read_all(path) if path else []:
-        if (row := images.find(one.image)) is not None:
-            (labelled if one.label else left).add(names[row])
-    return labelled, left - labelled
 
 
 def check(folder: Path) -> None:

@@ -47,11 +47,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class Handout:
-    """`tasks` in the order in which they are shown, and the picture of each."""
+    """`tasks` in the order in which they are shown, the picture of each, and a line on the pictures, if any is due."""
 
     origin: Origin
     tasks: Sequence[Task]
     pictures: Sequence[Picture]
+    note: str | None = None
 
     def groups(self) -> list[tuple[int | None, list[int]]]:
         """Each cluster with the places of its images."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from stages.acquisition import Acquisition, Candidates
 from stages.base import families
@@ -32,38 +33,35 @@ class Trained:
         """The acquisition by which it chooses, or None where it leaves that to the ranking."""
         return None if self.acquisition.name == "ranking" else self.acquisition.name
 
-    @torch.inference_mode()
-    def guess(self, asked: Sequence[Task], pictures: np.ndarray, classes: Sequence[str]) -> list[Task]:
-        """Adds to each image the likeliest class of its picture, uint8 [n, S, S, 3], and the softmax share of it."""
-        head, embedding = self._of(Images(pictures, np.arange(len(pictures)), self.device))
-        shares, best = head(embedding).softmax(1).max(1)
-        found = zip(asked, best.tolist(), shares.tolist(), strict=True)
-        return [replace(one, guess=(classes[label], round(share, 4))) for one, label, share in found]
+    def embed(self, packed: np.ndarray, indices: np.ndarray) -> Tensor:
+        """The embeddings [N, d], on the device, of those images uint8 [M, S, S, 3] that int64 [N] `indices` name."""
+        return measure.embed(self.encoder.to(self.device), Images(packed, indices, self.device), self.half)
 
-    def wanted(
-        self, packed: np.ndarray, indices: np.ndarray, ranked: np.ndarray, known: np.ndarray, count: int, seed: int
+    @torch.inference_mode()
+    def guess(self, tasks: Sequence[Task], embedding: Tensor, classes: Sequence[str]) -> list[Task]:
+        """Adds to each task the likeliest class of its image, by the embeddings [n, d], and the softmax share of it."""
+        shares, labels = self.head.to(self.device)(embedding).softmax(1).max(1)
+        guesses = zip(tasks, labels.tolist(), shares.tolist(), strict=True)
+        return [replace(task, guess=(classes[label], round(share, 4))) for task, label, share in guesses]
+
+    def query(
+        self, embedding: Tensor, ranked: np.ndarray, labelled: np.ndarray, count: int, seed: int
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The `count` images of a pool that it asks about, int64 [count], the most wanted first, and their scores, if
-        the acquisition has any.
+        the acquisition has any (margin: p1 - p2, small: unsure).
 
-        packed: uint8 [M, S, S, 3], of which int64 [N] `indices` are the pool; ranked: int64 [n], those that may be
-        asked about, in the order of a ranking; known: int64 [l], those whose labels are there. Raises UserError for a
-        count above n.
+        embedding: [N, d], of the pool; ranked: int64 [n], the images that people may be asked about, in the order of a
+        ranking; labelled: int64 [l], those whose labels are there. Raises UserError for a count above n.
         """
-        head, embedding = self._of(Images(packed, indices, self.device))
         candidates = Candidates.among(
             embedding,
-            head,
-            known=known,
+            self.head.to(self.device),
+            known=labelled,
             ranked=ranked,
             count=count,
             seed=seed,
             # as many draws as there were requests: another after these answers
-            round=1 + len(known),
+            round=1 + len(labelled),
         )
         found = families.load("acquisition", self.acquisition.name).ask(candidates, self.acquisition)
         return found.indices.cpu().numpy(), None if found.scores is None else found.scores.cpu().numpy()
-
-    def _of(self, images: Images) -> tuple[torch.nn.Module, torch.Tensor]:
-        """The head, and the embeddings [N, d] of the images, on the device."""
-        return self.head.to(self.device), measure.embed(self.encoder.to(self.device), images, self.half)

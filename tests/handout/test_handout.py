@@ -46,13 +46,3 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "batch").touch()
     with pytest.raises(UserError, match="batch: a file has that name; give a new folder"):
         handout.check(tmp_path / "batch")
-
-
-def test_the_images_that_have_an_answer(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("image,label\n1.png,cat\n2.png,\n")
-    names = ["1.png", "2.png", "3.png"]
-    assert handout.seen(tmp_path / "labels.csv", names) == ({"1.png"}, {"2.png"})
-    assert handout.seen(tmp_path / "labels.csv", names[1:]) == (set(), {"2.png"})
-    assert handout.seen(None, names) == (set(), set())
-    (tmp_path / "again.csv").write_text("image,label\n2.png,dog\n3.png,\n")
-    assert handout.seen(tmp_path, names) == ({"1.png", "2.png"}, {"3.png"})

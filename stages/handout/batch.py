@@ -1,0 +1,125 @@
+"""Which images people are asked about next, and the handout of them: arrays and settings in, a Handout out.
+
+Nothing here reads or writes a file: the originals come from a function that the caller hands over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from stages.answers import Answer, Images
+from stages.handout.pictures import Reader, pictured
+from stages.handout.task import Handout, Origin, arrange, beside
+from stages.handout.trained import Trained
+
+
+@dataclass(frozen=True)
+class Pool:
+    """N images to choose from: `names` [N]; `packed` uint8 [M, S, S, 3], of which int64 [N] `indices` are the pool;
+    `labels` int64 [N], -1 where the data set has none."""
+
+    names: Sequence[str]
+    packed: np.ndarray
+    indices: np.ndarray
+    labels: np.ndarray
+
+    def places(self, names: Collection[str]) -> np.ndarray:
+        """Where in the pool the images of these names are, int64 [n]."""
+        place_of = {name: place for place, name in enumerate(self.names)}
+        return np.array([place_of[name] for name in names], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a strategy chose of a pool of N images by one seed: `rows`, its lines of chosen.csv, the best rank first;
+    of each image the cluster and, of all, the ranking, int64 [N]."""
+
+    rows: Sequence[dict[str, str]]
+    clusters: np.ndarray
+    ranking: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Images of a pool by name: `labelled`, which need no label any more, and `skipped`, which people left without."""
+
+    labelled: frozenset[str]
+    skipped: frozenset[str]
+
+    @property
+    def all(self) -> frozenset[str]:
+        return self.labelled | self.skipped
+
+
+def answered(answers: Sequence[Answer], pool: Pool) -> Answered:
+    """What people have dealt with, by their answers; those without a label skip the image. Where the data set has
+    labels for some of the images, these are labelled too; where it has one for each, none counts: it is a rehearsal."""
+    images = Images(pool.names)
+    labelled, skipped = set[str](), set[str]()
+    for answer in answers:
+        if (row := images.find(answer.image)) is not None:
+            (labelled if answer.label else skipped).add(pool.names[row])
+    if (pool.labels < 0).any():
+        labelled |= {pool.names[row] for row in np.flatnonzero(pool.labels >= 0).tolist()}
+    return Answered(frozenset(labelled), frozenset(skipped - labelled))
+
+
+def unanswered(pool: Pool, choice: Choice, done: Answered) -> np.ndarray:
+    """The images that people may be asked about, int64 [n], in the order of the ranking."""
+    left_out = done.all
+    return np.array([row for row in choice.ranking.tolist() if pool.names[row] not in left_out], dtype=np.int64)
+
+
+def hand_out(
+    origin: Origin,
+    pool: Pool,
+    choice: Choice,
+    done: Answered,
+    count: int,
+    trained: Trained | None = None,
+    read: Reader | None = None,
+) -> Handout:
+    """The next `count` tasks, from 1 to as many as `unanswered` gives, with their pictures.
+
+    The choice decides which, but for those last that resemble what is labelled (`beside`); or `trained` does, if it
+    asks. Its guesses go with the tasks in any case. read: gives the originals, as `pictured` wants it. Raises UserError
+    for a model whose figures are not finite.
+    """
+    clusters = dict(zip(pool.names, choice.clusters.tolist(), strict=True))
+    embedding = None
+    if trained is not None and trained.asks:
+        embedding = trained.embed(pool.packed, pool.indices)
+        rows = _query(trained, embedding, pool, choice, done, count, origin.seed)
+    else:
+        rows = [*beside(choice.rows, clusters, done.labelled), *_further(pool, choice)]
+    tasks = arrange(rows, clusters, done.all, count)
+    places = pool.places([task.image for task in tasks])
+    packed = pool.packed[pool.indices[places]]
+    if trained is not None:
+        own = trained.embed(packed, np.arange(len(packed))) if embedding is None else embedding[places.tolist()]
+        tasks = trained.guess(tasks, own, origin.classes)
+    shown = {task.image: pixels for task, pixels in zip(tasks, packed, strict=True)}
+    pictures, note = pictured(shown, read, origin.data)
+    return Handout(origin, tasks, pictures, note)
+
+
+def _further(pool: Pool, choice: Choice) -> list[dict[str, str]]:
+    """Lines as of chosen.csv, of what comes after the choice: in place of what people skipped."""
+    first = len(choice.rows)
+    return [{"image": pool.names[row], "rank": str(rank)} for rank, row in enumerate(choice.ranking[first:], first + 1)]
+
+
+def _query(
+    trained: Trained, embedding: Tensor, pool: Pool, choice: Choice, done: Answered, count: int, seed: int
+) -> list[dict[str, str]]:
+    """Lines as of chosen.csv, of the images that the model asks about, with its score under its acquisition's name."""
+    labelled = np.sort(pool.places(done.labelled))
+    images, scores = trained.query(embedding, unanswered(pool, choice, done), labelled, count, seed)
+    rows = [{"image": pool.names[row], "rank": str(rank)} for rank, row in enumerate(images.tolist(), 1)]
+    if scores is None:
+        return rows
+    return [row | {str(trained.asks): f"{score:.6g}"} for row, score in zip(rows, scores, strict=True)]
