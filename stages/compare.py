@@ -11,16 +11,14 @@ import sys
 
 from stages.base.errors import run
 from stages.base.files import whole_file
-from stages.project import layout, params
+from stages.project import former, layout, params
 from stages.project.results import Names, gather
 from stages.reporting import pictures, sections, tables
 
 
 def main() -> None:
     if len(sys.argv) > 1:
-        from stages import show
-
-        show.refuse_options(sys.argv[1:])
+        former.of_compare(sys.argv[1:])
     parameters = params.read()
     names = Names(
         parameters.data.name,

@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-import shlex
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
@@ -144,21 +141,6 @@ def _said(folder: Path, handed: Handout, wanted: int, done: Answered) -> str:
         "Studio (tasks.json, config.xml); then set labels.file"
     )
     return f"{said}\n{handed.note}" if handed.note else said
-
-
-def refuse_options(arguments: Sequence[str]) -> NoReturn:
-    """Answers the options by which `stages.select` once handed out images: UserError with today's command."""
-    parser = argparse.ArgumentParser(prog="python -m stages.select", description="Ranks the pool by one strategy.")
-    parser.add_argument("strategy", help="the name of a strategy in params.yaml")
-    options = ("model", "images", "seed")
-    for option in ("export", *options):
-        parser.add_argument(f"--{option}", help=argparse.SUPPRESS)
-    old = parser.parse_args(arguments)
-    if old.export is None:
-        parser.error("--model, --images and --seed are options of python -m stages.export")
-    rest = [word for option in options if (value := getattr(old, option)) for word in (f"--{option}", value)]
-    command = shlex.join(["python", "-m", "stages.export", old.strategy, old.export, *rest])
-    raise UserError(f"stages.select --export is now: {command}")
 
 
 def parser() -> argparse.ArgumentParser:

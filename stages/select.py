@@ -25,7 +25,7 @@ from stages.base.files import whole_folder
 from stages.geometry.neighbours import nearest
 from stages.measures.choice import quality
 from stages.measures.worth import common_radius, worth
-from stages.project import layout, params
+from stages.project import former, layout, params
 from stages.selection import Selection, check_budget, full_ranking
 from stages.training.device import pick
 
@@ -34,9 +34,7 @@ AGREEMENT = ("homogeneity", "completeness", "v_measure", "ari", "ami", "nmi")  #
 
 def main() -> None:
     if any(argument.startswith("-") for argument in sys.argv[1:]):
-        from stages import export
-
-        export.refuse_options(sys.argv[1:])
+        former.of_select(sys.argv[1:])
     parameters = params.read()
     name = parameters.strategies.named(sys.argv[1:])
     settings = parameters.strategies[name]

@@ -12,10 +12,9 @@ A tool, no part of the pipeline: it writes nothing that DVC keeps.
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from stages.advice import points, words
 from stages.advice.forecast import Points
@@ -25,7 +24,6 @@ from stages.base.files import whole_file
 from stages.project import layout, params, results
 from stages.reporting import pairs, revisions, sections, tables
 
-_OPTIONS = ("metric", "csv")
 _CSV = "also write the table there"
 
 
@@ -124,33 +122,6 @@ def _give_out(shown: list[list[str]], rows: list[dict[str, Any]], csv: Path | No
     if csv:
         with whole_file(csv) as path:
             layout.write_table(path, rows)
-
-
-def refuse_options(arguments: Sequence[str]) -> NoReturn:
-    """Answers the options by which `stages.compare` once took these questions: UserError with today's command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.compare", description="Compares all that params.yaml names. It takes no options."
-    )
-    for option, count in {"advice": "*", "revisions": "+", "pairs": None, "table": None}.items():
-        parser.add_argument(f"--{option}", nargs=count, help=argparse.SUPPRESS)
-    for option in _OPTIONS:
-        parser.add_argument(f"--{option}", help=argparse.SUPPRESS)
-    old = parser.parse_args(arguments)
-    # advice may be of revisions
-    across_revisions = ["--revisions", *old.revisions] if old.revisions else []
-    questions = {
-        "advice": None if old.advice is None else [*old.advice, *across_revisions],
-        "revisions": old.revisions if old.advice is None else None,
-        "pairs": old.pairs and [old.pairs],
-        "table": old.table and [old.table],
-    }
-    asked = {name: rest for name, rest in questions.items() if rest is not None}
-    if len(asked) != 1:
-        parser.error("pairs, advice, revisions and table are questions for python -m stages.show, one at a time")
-    ((name, rest),) = asked.items()
-    options = [word for option in _OPTIONS if (value := getattr(old, option)) for word in (f"--{option}", value)]
-    command = shlex.join(["python", "-m", "stages.show", name, *rest, *options])
-    raise UserError(f"stages.compare --{name} is now: {command}")
 
 
 def question() -> argparse.Namespace:

@@ -26,9 +26,9 @@ SINGLE = ("download", "split", "compare")
 
 # decide what is refused and how files are written, never what is in them
 _REFUSE = {
-    *("stages", "stages.export", "stages.show"),
+    "stages",
     *(f"stages.base.{name}" for name in ("errors", "families", "files")),
-    *(f"stages.project.{name}" for name in ("estimate", "lineage", "params", "wording")),
+    *(f"stages.project.{name}" for name in ("estimate", "former", "lineage", "params", "wording")),
 }
 
 
