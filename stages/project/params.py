@@ -149,7 +149,7 @@ class Params:
                 block.told_by(self.schedule)
             except ValidationError as error:
                 raise UserError(f"{FILE}: models.{name}: {words(error.errors()[0])}") from None
-            if block.follows == "rounds" and self.labels.by_class():
+            if block.follows == "rounds" and self.labels.budget.of == "class":
                 budget = f"labels.budget={self.labels.budget}: models.{name} spends it in rounds"
                 way = f"give a number or a share, or leave the model out: -S '~models.{name}'"
                 raise UserError(f"{FILE}: {budget}, and nobody knows an image's class before asking; {way}")

@@ -3,16 +3,58 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, field_validator
 
 from stages.base.errors import UserError
 
 # DVC depends on the file by its name, so that there must be one
 _NO_FILE = "data/none"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many labels may be bought: `amount` is a number of labels in all (total), a number for each class (class), or
+    a percentage of the pool (share); `written` is what stands in params.yaml, and what messages show."""
+
+    amount: float
+    of: Literal["total", "class", "share"]
+    written: int | str
+
+    def __str__(self) -> str:
+        return str(self.written)
+
+    @classmethod
+    def parse(cls, written: object) -> Budget:
+        """From 400 or "400", "40/class" or "10%". Raises ValueError for anything else."""
+        if isinstance(written, str):
+            if re.fullmatch(r"[1-9]\d*", written):
+                return cls(int(written), "total", int(written))
+            if found := re.fullmatch(r"([1-9]\d*)/class", written):
+                return cls(int(found[1]), "class", written)
+            if (found := re.fullmatch(r"(\d+(\.\d+)?)%", written)) and 0 < float(found[1]) <= 100:
+                return cls(float(found[1]), "share", written)
+        elif isinstance(written, int) and not isinstance(written, bool) and written >= 1:
+            return cls(written, "total", written)
+        raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
+
+    def count(self, pool: int, classes: int) -> int:
+        """How many labels that is in a pool of that size. Raises UserError where the pool has fewer."""
+        if self.of == "class" and not classes:
+            raise UserError(f"labels.budget={self}: no class is known; give a number of labels in all")
+        if self.of == "share":
+            wanted = round(self.amount / 100 * pool)
+        else:
+            wanted = int(self.amount) * (classes if self.of == "class" else 1)
+        if wanted > pool:
+            raise UserError(f"labels.budget={self}: {wanted} labels, but the pool has {pool} images")
+        if wanted < 1:
+            raise UserError(f"labels.budget={self}: not one label in a pool of {pool} images")
+        return wanted
 
 
 class Labels(BaseModel, extra="forbid", frozen=True):
@@ -28,7 +70,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
     """
 
     strategy: str
-    budget: int | str = Field(union_mode="left_to_right")
+    budget: Annotated[Budget, PlainValidator(Budget.parse), PlainSerializer(lambda budget: budget.written)]
     file: str = Field(min_length=1)
 
     @property
@@ -36,44 +78,16 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         """The file or folder of answers, if there is one."""
         return None if self.file == _NO_FILE else Path(self.file)
 
-    @field_validator("budget", mode="before")
-    @classmethod
-    def _form(cls, budget: Any) -> Any:
-        if isinstance(budget, str) and re.fullmatch(r"[1-9]\d*", budget):
-            return int(budget)
-        number = isinstance(budget, int) and not isinstance(budget, bool) and budget >= 1
-        text = budget if isinstance(budget, str) else ""
-        share = re.fullmatch(r"(\d+(\.\d+)?)%", text)
-        if not (number or re.fullmatch(r"[1-9]\d*/class", text) or (share and 0 < float(share[1]) <= 100)):
-            raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
-        return budget
-
     @field_validator("file", mode="before")
     @classmethod
-    def _there(cls, file: Any) -> Any:
+    def _there(cls, file: object) -> object:
         if file is None:
             raise ValueError(f"must be a file or a folder; {_NO_FILE} is none")
         return file
 
-    def by_class(self) -> bool:
-        """Whether it is a number of labels for each class."""
-        return isinstance(self.budget, str) and self.budget.endswith("/class")
-
     def count(self, pool: int, classes: int) -> int:
         """How many labels the budget buys in a pool of that size. Raises UserError where the pool has fewer."""
-        if isinstance(self.budget, int):
-            wanted = self.budget
-        elif self.budget.endswith("/class"):
-            if not classes:
-                raise UserError(f"labels.budget={self.budget}: no class is known; give a number of labels in all")
-            wanted = int(self.budget.removesuffix("/class")) * classes
-        else:
-            wanted = round(float(self.budget.removesuffix("%")) / 100 * pool)
-        if wanted > pool:
-            raise UserError(f"labels.budget={self.budget}: {wanted} labels, but the pool has {pool} images")
-        if wanted < 1:
-            raise UserError(f"labels.budget={self.budget}: not one label in a pool of {pool} images")
-        return wanted
+        return self.budget.count(pool, classes)
 
     def bought(self, ranking: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
         """The images whose labels the budget buys, in the order of the ranking.
@@ -83,7 +97,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         people answered fewer.
         """
         count = self.count(len(ranking), classes)
-        if isinstance(self.budget, int) or self.budget.endswith("%"):
+        if self.budget.of != "class":
             if self.answers is not None:
                 return self._answered(ranking[labels[ranking] >= 0], count, len(ranking))
             chosen = ranking[:count]
@@ -112,7 +126,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
 
     def _answered(self, labelled: np.ndarray, count: int, pool: int) -> np.ndarray:
         """The first `count` of the labelled images; for a share of all of the pool, those that there are."""
-        if len(labelled) < count and not (isinstance(self.budget, str) and count == pool):
+        if len(labelled) < count and not (self.budget.of == "share" and count == pool):
             raise UserError(
                 f"labels.budget={self.budget}: {count} labels, but with the answers of {self.file} the pool has "
                 f"{len(labelled)} (split.validation may hold out others); label more (python -m stages.export "

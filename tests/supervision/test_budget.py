@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,13 @@ def test_three_ways_to_say_it(value: object, count: int) -> None:
 def test_other_ways_are_refused(value: object) -> None:
     with pytest.raises(ValidationError):
         budget(value)
+
+
+@pytest.mark.parametrize(("value", "kept"), [(40, 40), ("40", 40), ("4/class", "4/class"), ("12.50%", "12.50%")])
+def test_it_is_said_and_kept_as_it_was_written(value: object, kept: object) -> None:
+    """The key of a checkpoint holds it."""
+    assert str(budget(value).budget) == str(kept)
+    assert json.loads(json.dumps(budget(value).model_dump()))["budget"] == kept
 
 
 @pytest.mark.parametrize("value", [501, "51/class"])
