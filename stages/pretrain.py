@@ -61,8 +61,7 @@ def main() -> None:
             if method is not None:
                 # not before: random and foreign weights need no image on the device
                 if images is None:
-                    packed = np.load(layout.needed(layout.RAW / "train" / "images.npy"), mmap_mode="r")
-                    images = Images(packed, seen.indices, device)
+                    images = Images(layout.packed(layout.RAW / "train"), seen.indices, device)
                 shown = exposure.everything(len(seen.indices), settings.epochs)
                 if settings.classes is not None:
                     shown = exposure.fixed(seen.labels, np.array([], int), settings.classes, settings.epochs)

@@ -44,13 +44,10 @@ def main() -> None:
     if not np.isfinite(features).all():
         bad = int((~np.isfinite(features).all(1)).sum())
         raise UserError(f"{path}: features of {bad} images are not finite; check extractors.{settings.extractor}")
-    # not by layout.part, which wants the images as well
-    with np.load(layout.needed(layout.SPLIT / "pool.npz")) as arrays:
-        indices, labels = arrays["indices"], arrays["labels"]
-    names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[indices]
-    classes = layout.description()["classes"]
-    if len(features) != len(labels):
-        raise UserError(f"{path}: {len(features)} rows for {len(labels)} images of the pool; run `dvc repro`")
+    pool = layout.part("pool")
+    names, classes = pool.names, layout.description()["classes"]
+    if len(features) != len(pool.labels):
+        raise UserError(f"{path}: {len(features)} rows for {len(pool.labels)} images of the pool; run `dvc repro`")
     budget = parameters.labels.count(len(features), len(classes))
     asked, asked_labels = _asked(settings.extractor)
 
@@ -61,9 +58,9 @@ def main() -> None:
     figures, notes = [], []
     for seed, selection in zip(parameters.seeds, selections, strict=True):
         distances, to = nearest(points, points[torch.from_numpy(selection.indices).to(device)], 1)
-        one, said = quality(distances, to, selection, labels, classes)
+        one, said = quality(distances, to, selection, pool.labels, classes)
         value, more = worth(
-            features, labels, selection.indices, asked, asked_labels, distances, radius=radius, device=device
+            features, pool.labels, selection.indices, asked, asked_labels, distances, radius=radius, device=device
         )
         # one dictionary after the other: a figure of the strategy's own may not hide behind another of its name
         figures.append(dict(seed=seed, **selection.figures, **one, **value, coverage_radius=radius))
@@ -117,8 +114,7 @@ def _asked(extractor: str) -> tuple[np.ndarray, np.ndarray]:
     """Features [m, d] and labels [m] of the validation images, on which a choice is judged; no strategy sees them."""
     path = layout.needed(layout.FEATURES / extractor / "validation.npy")
     features = np.load(path)
-    with np.load(layout.needed(layout.SPLIT / "validation.npz")) as arrays:
-        labels = arrays["labels"]
+    labels = layout.part("validation").labels
     if len(features) != len(labels):
         raise UserError(f"{path}: {len(features)} rows for {len(labels)} images; run `dvc repro`")
     return features, labels

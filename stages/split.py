@@ -55,8 +55,7 @@ def split(
         raise UserError("no image is left for the pool; lower split.validation or change split.classes")
     if check is not None:
         check(result.classes, len(result.pool.indices))
-    images = np.load(layout.needed(raw / "train" / "images.npy"), mmap_mode="r")
-    mean, std = parts.mean_and_std(images, result.pool.indices)
+    mean, std = parts.mean_and_std(layout.packed(raw / "train"), result.pool.indices)
     rows_of = {"pool": result.pool, "validation": result.validation, "test": result.test}
     with whole_folder(target) as folder:
         for name, rows in rows_of.items():

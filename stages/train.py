@@ -94,8 +94,8 @@ def main() -> None:
                 classifier, history, asked = alternate(
                     plans[seed], learn, partial(job.tell, seed), ask, embedded, scratch
                 )
-                names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[pool.indices]
-                layout.write_table(seed_folder / "asked.csv", [row | {"image": names[row["image"]]} for row in asked])
+                rows = [row | {"image": pool.names[row["image"]]} for row in asked]
+                layout.write_table(seed_folder / "asked.csv", rows)
             else:
                 classifier, history = learn(None, first[seed], scratch / f"seed-{seed}.safetensors", None)
             encoder, head = classifier.kept()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +34,39 @@ def seed_folder(parent: Path, seed: int) -> Path:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the split: `packed` holds all raw images uint8 [M, S, S, 3], `indices` int64 [N] this part's rows."""
+    """One part of the split: of the raw arrays in the folder `raw`, which train and test images have each, the rows
+    `indices`, int64 [N]; labels: int64 [N]. Images and names are opened when they are asked for, since a stage must
+    declare what it opens. Raises UserError, then, for a file that is missing."""
 
-    packed: np.ndarray
+    raw: Path
     indices: np.ndarray
     labels: np.ndarray
 
-    def images(self) -> np.ndarray:
-        """This part's images, uint8 [N, S, S, 3], in memory."""
-        return self.packed[self.indices]
+    @cached_property
+    def packed(self) -> np.ndarray:
+        """All raw images of the folder, uint8 [M, S, S, 3]; they stay on disk until they are asked for."""
+        return packed(self.raw)
+
+    @cached_property
+    def names(self) -> np.ndarray:
+        """The names of this part's images, str [N], such as "train/cat/1.jpg"."""
+        return np.load(needed(self.raw / "names.npy"))[self.indices]
+
+    def images(self, places: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """This part's images, uint8 [N, S, S, 3], or those at `places` (from 0 to N - 1), in memory."""
+        return self.packed[self.indices[places]]
 
 
 def part(name: str) -> Part:
-    """Loads "pool", "validation" or "test"; the images stay on disk until they are asked for."""
-    raw = "test" if name == "test" else "train"
+    """The "pool", "validation" or "test" part. Raises UserError where split has not written it."""
     with np.load(needed(SPLIT / f"{name}.npz")) as arrays:
-        indices, labels = arrays["indices"], arrays["labels"]
-    packed = np.load(needed(RAW / raw / "images.npy"), mmap_mode="r")
-    return Part(packed, indices, labels)
+        return Part(RAW / ("test" if name == "test" else "train"), arrays["indices"], arrays["labels"])
+
+
+def packed(raw: Path) -> np.ndarray:
+    """All images that download packed into a folder, uint8 [M, S, S, 3], read-only; they stay on disk until they are
+    asked for."""
+    return np.load(needed(raw / "images.npy"), mmap_mode="r")
 
 
 @dataclass(frozen=True)
