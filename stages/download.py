@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from stages import datasets
-from stages.base import families
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
-from stages.datasets import Dataset, Part, Settings
+from stages.datasets import Dataset, Part, Settings, member
 from stages.project import estimate, layout, params
 
 _BLOCK = 1 << 26  # bytes at once
@@ -25,7 +24,7 @@ _BLOCK = 1 << 26  # bytes at once
 def main() -> None:
     parameters = params.read()
     # a folder's images are counted only when they are read; pretrain and train ask again
-    estimate.check(parameters, getattr(families.load("datasets", parameters.data.name), "TRAINING_IMAGES", 0))
+    estimate.check(parameters, getattr(member(parameters.data.name), "TRAINING_IMAGES", 0))
     # outside the outputs and in the main repository, so that a broken download is gone on with from any copy
     root = Path(os.environ.get("DVC_ROOT", "."))
     download(parameters.data, layout.RAW, root / ".scratch" / "download", root)
@@ -55,12 +54,11 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
 
 
 def _load(settings: Settings, root: Path, scratch: Path) -> Dataset:
-    member = families.load("datasets", settings.name)
-    known = getattr(member, "LABELS", ("fine",))
+    file = member(settings.name)
+    known = getattr(file, "LABELS", ("fine",))
     if settings.labels not in known:
         raise UserError(f"data.labels={settings.labels}: {settings.name} has only {' and '.join(known)} labels")
-    dataset: Dataset = member.load(_rooted(settings, root), scratch)
-    return dataset
+    return file.load(_rooted(settings, root), scratch)
 
 
 def _rooted(settings: Settings, root: Path) -> Settings:

@@ -89,7 +89,7 @@ def main() -> None:
     print(f"{name}: test accuracy {', '.join(f'{accuracy:.2%}' for accuracy in measured) or 'not measured'}")
 
 
-def of_history(history: pandas.DataFrame) -> dict[str, Any]:
+def of_history(history: pandas.DataFrame) -> dict[str, float | None]:
     """The last epoch's validation accuracy, and the best epoch's under its own name; labels ever told; epochs."""
     import pandas as pd
 
@@ -111,10 +111,10 @@ def of_embedding(
     classes: int,
     k: int,
     seed: int,
-) -> dict[str, Any]:
+) -> dict[str, float | None]:
     """k-NN accuracy (cosine) of the test embeddings [n, d] among those of the pool [m, d], all of whose labels count,
     and k-means with as many clusters as classes on the test embeddings, held against the labels."""
-    figures: dict[str, Any] = {"knn_accuracy": None}
+    figures: dict[str, float | None] = {"knn_accuracy": None}
     if (labels >= 0).any() and (pool_labels >= 0).sum() >= k:
         labels_here, pool_here = (torch.from_numpy(part).to(test.device) for part in (labels, pool_labels))
         figures["knn_accuracy"] = neighbours.knn_accuracy(test, labels_here, pool, pool_here, k, metric="cosine")
@@ -141,7 +141,7 @@ def balanced(through: novelty.Accuracies) -> float | None:
 
 def of_classes(
     through: novelty.Accuracies, introduced: novelty.Introduced, labels: np.ndarray, predicted: np.ndarray
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, dict[str, float | None]]:
     """For each class by name: test accuracy, the epoch (from 1) at which it was introduced, the best and the last
     validation accuracy, what was forgotten, best minus last, and how it was learnt (novelty.of_class)."""
     return {

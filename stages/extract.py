@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 import numpy as np
 import torch
 
-from stages.base import families
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
-from stages.extractors import Rows
+from stages.extractors import Rows, member
 from stages.geometry import kmeans, neighbours
 from stages.measures import predictions
 from stages.measures.linear_probe import probe_accuracy
@@ -41,7 +39,7 @@ def main() -> None:
     # both parts lie in the same packed array, so that the network is made once
     images = Rows(pool.packed, np.concatenate([pool.indices, validation.indices]))
     with autocast(device, half(parameters.compute, device)):
-        features = families.load("extractors", settings.extractor).extract(images, settings, weights, device)
+        features = member(settings.extractor).extract(images, settings, weights, device)
     seconds = time.perf_counter() - images.first_read
     if not np.isfinite(features).all():
         raise UserError(f"extractor {name} gave numbers that are not finite; set compute.precision=fp32")
@@ -66,7 +64,7 @@ def quality(
     *,
     seed: int,
     device: torch.device,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """How well features [n, d] tell the classes apart; labels [n] are class ids, -1 where unknown.
 
     knn_euclidean, knn_cosine: accuracy of 10-NN on the labelled validation images among the labelled images of the
@@ -75,7 +73,7 @@ def quality(
     measured is None, and `notes` says why.
     """
     known, asked = pool_labels >= 0, validation_labels >= 0
-    figures: dict[str, Any] = {
+    figures: dict[str, float | None] = {
         "dimensions": pool.shape[1],
         "knn_euclidean": None,
         "knn_cosine": None,

@@ -43,7 +43,7 @@ def main() -> None:
 class _Plain(yaml.SafeDumper):
     """Blocks that presets share are written out in each place: an edit of one is no edit of the other."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
 
@@ -103,7 +103,7 @@ def overrides(base: Mapping[str, Any], wanted: Mapping[str, Any], path: str = ""
             yield f"{path}{key}={_value(value)}"
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -11,8 +11,7 @@ import sys
 
 import numpy as np
 
-from stages import encoders
-from stages.base import families
+from stages import encoders, pretraining
 from stages.base.errors import run
 from stages.project import estimate, layout, lineage, params
 from stages.supervision import exposure
@@ -28,7 +27,6 @@ def main() -> None:
     parameters = params.read()
     name = parameters.pretrain.named(sys.argv[1:])
     settings = parameters.pretrain[name]
-    method_file = families.load("pretraining", settings.method)
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
     seen = layout.Seen.read(layout.SEEN)
@@ -45,26 +43,25 @@ def main() -> None:
     }
     inputs = [layout.RAW / "description.json", layout.SEEN]
     # a method may bring an encoder of its own, perhaps from a file
-    brings = hasattr(method_file, "encoder")
-    weights = layout.DATA / settings.weights if brings and settings.weights else None
+    weights = layout.DATA / settings.weights if pretraining.brings(settings) and settings.weights else None
     inputs += [weights] if weights else []
     target = layout.ENCODERS / name
     with workers.output(f"pretrain-{name}", checkpoint.key(stamp, inputs), target) as (scratch, folder):
         for seed in workers.mine(parameters.seeds):
             seed_all(seed, 0)
-            if brings:
-                encoder = method_file.encoder(settings, seen.size, weights)
+            if pretraining.brings(settings):
+                encoder = pretraining.owner(settings).encoder(settings, seen.size, weights)
             else:
                 encoder = encoders.build(settings.encoder, seen.size, seen.mean, seen.std)
-            method = method_file.build(encoder, settings, len(seen.indices))
+            method = pretraining.member(settings.method).build(encoder, settings, len(seen.indices))
             seed_folder = layout.seed_folder(folder, seed)
             if method is not None:
                 # not before: random and foreign weights need no image on the device
                 if images is None:
                     images = Images(layout.packed(layout.RAW / "train"), seen.indices, device)
-                shown = exposure.everything(len(seen.indices), settings.epochs)
-                if settings.classes is not None:
-                    shown = exposure.fixed(seen.labels, np.array([], int), settings.classes, settings.epochs)
+                shown = exposure.everything(len(seen.indices), method.settings.epochs)
+                if (classes := method.settings.classes) is not None:
+                    shown = exposure.fixed(seen.labels, np.array([], int), classes, method.settings.epochs)
                 history = fit(
                     method,
                     images,

@@ -13,20 +13,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import torch
 
-from stages.base import families
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
 from stages.geometry.neighbours import nearest
 from stages.measures.choice import quality
 from stages.measures.worth import common_radius, worth
 from stages.project import former, layout, params
-from stages.selection import Selection, check_budget, full_ranking
+from stages.selection import Block, Member, Selection, check_budget, full_ranking, member
 from stages.training.device import pick
 
 AGREEMENT = ("homogeneity", "completeness", "v_measure", "ari", "ami", "nmi")  # of clusters with classes
@@ -51,7 +48,7 @@ def main() -> None:
     budget = parameters.labels.count(len(features), len(classes))
     asked, asked_labels = _asked(settings.extractor)
 
-    strategy = families.load("selection", settings.strategy)
+    strategy = member(settings.strategy)
     selections = choose(strategy, features, budget, settings, seeds=parameters.seeds, device=device)
     radius = common_radius(features, device)
     points = torch.from_numpy(features).to(device)
@@ -96,10 +93,10 @@ def main() -> None:
 
 
 def choose(
-    strategy: ModuleType,
+    strategy: Member,
     features: np.ndarray,
     budget: int,
-    settings: Any,
+    settings: Block,
     *,
     seeds: list[int],
     device: torch.device,
@@ -120,10 +117,10 @@ def _asked(extractor: str) -> tuple[np.ndarray, np.ndarray]:
     return features, labels
 
 
-def _chosen(seed: int, selection: Selection, names: np.ndarray) -> Iterator[dict[str, Any]]:
+def _chosen(seed: int, selection: Selection, names: np.ndarray) -> Iterator[dict[str, object]]:
     """A row for each chosen image: where it stands, and why."""
     for place, index in enumerate(selection.indices):
-        row: dict[str, Any] = {"seed": seed, "rank": place + 1, "image": names[index]}
+        row: dict[str, object] = {"seed": seed, "rank": place + 1, "image": names[index]}
         if selection.clusters is not None:
             row["cluster"] = selection.clusters[index]
         yield row | {

@@ -12,8 +12,7 @@ from functools import partial
 import numpy as np
 from safetensors.torch import save_file
 
-from stages import encoders
-from stages.base import families
+from stages import acquisition, encoders
 from stages.base.errors import UserError, run
 from stages.learning.job import Job
 from stages.learning.rounds import Plan, alternate
@@ -88,8 +87,7 @@ def main() -> None:
             start_folder = layout.seed_folder(start, seed)
             learn = partial(job.learn, seed, start_folder, images, measure.Embedded(held_out, hardware.half))
             if settings.follows == "rounds":
-                acquisition = families.load("acquisition", settings.acquisition.name)
-                ask = partial(acquisition.ask, settings=settings.acquisition)
+                ask = partial(acquisition.member(settings.acquisition.name).ask, settings=settings.acquisition)
                 embedded = measure.Embedded(images, hardware.half)
                 classifier, history, asked = alternate(
                     plans[seed], learn, partial(job.tell, seed), ask, embedded, scratch

@@ -7,6 +7,7 @@ A member has `Settings(Acquisition)` (with `name`, its file's name, and its own 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base import families
 from stages.base.errors import UserError
 
 
@@ -105,6 +107,19 @@ class Asked:
 
     indices: Tensor
     scores: Tensor | None
+
+
+class Member(Protocol):
+    """What a file of this package holds; the settings that it is handed are its own."""
+
+    Settings: type[Acquisition]
+
+    def ask(self, candidates: Candidates, settings: Acquisition) -> Asked: ...
+
+
+def member(name: str) -> Member:
+    """The acquisition of that name. Raises UserError where no file bears it."""
+    return cast("Member", families.load("acquisition", name))
 
 
 def highest(candidates: Candidates, scores: Tensor) -> Asked:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from stages.advice.forecast import REACH, Forecast, Points, forecast
 
@@ -63,12 +62,12 @@ def written(found: Mapping[str, Forecast]) -> list[list[str]]:
     return lines
 
 
-def rows(found: Mapping[str, Forecast]) -> list[dict[str, Any]]:
+def rows(found: Mapping[str, Forecast]) -> list[dict[str, object]]:
     """The same for programs: not rounded; `inf` is out of reach, and empty not known; trusted: up to how many more
     labels the curve is taken to hold; power and floor: of the law."""
     lines = []
     for model, one in found.items():
-        line: dict[str, Any] = {"model": model, "labels": one.law.labels, "accuracy": one.points.last}
+        line: dict[str, object] = {"model": model, "labels": one.law.labels, "accuracy": one.points.last}
         line |= {"curve": one.now, "points": len(one.points.labels), "trusted": one.trusted}
         line |= {"power": float(one.law.power), "floor": float(one.law.floor)} if one.helped else {}
         for gain in GAINS if one.helped else ():

@@ -17,7 +17,8 @@ def names(family: str) -> list[str]:
 
 
 def load(family: str, name: str) -> ModuleType:
-    """Imports one member. Raises UserError, with the nearest name, for a name that no file bears."""
+    """Imports one member; its package says by a Protocol what it holds. Raises UserError, with the nearest name, for a
+    name that no file bears."""
     known = names(family)
     if name not in known:
         raise UserError(f"no file stages/{family}/{name}.py: {choices(name, known)}")

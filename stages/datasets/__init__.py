@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol, cast
 
 import numpy as np
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -97,3 +97,14 @@ def assembled(settings: Settings, load: Callable[[Settings, Path], Dataset], scr
     from stages.datasets._extra import with_extra  # which imports this package
 
     return with_extra(settings, load, scratch)
+
+
+class Member(Protocol):
+    """What a file of this package holds, and may hold more."""
+
+    def load(self, settings: Settings, scratch: Path) -> Dataset: ...
+
+
+def member(name: str) -> Member:
+    """The data set of that name. Raises UserError where no file bears it."""
+    return cast(Member, families.load("datasets", name))

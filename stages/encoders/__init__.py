@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, cast
 
 import torch
 from pydantic import BaseModel, Field, ValidationError
@@ -16,6 +16,7 @@ from torch import Tensor
 from stages import hub
 from stages.base import families
 from stages.base.errors import UserError
+from stages.encoders._chain import Chain
 from stages.encoders._encoder import Encoder
 from stages.encoders._hub import HubEncoder, wrap
 
@@ -25,12 +26,19 @@ _CARD = "encoder.json"
 _WEIGHTS = "weights.safetensors"
 
 
+class Member(Protocol):
+    """What a file of this package holds."""
+
+    def build(self, size: int) -> Chain: ...
+
+
 def build(name: str, size: int, mean: Sequence[float], std: Sequence[float]) -> Encoder:
     """A new network with random weights, drawn from torch's global generator.
 
     Raises UserError for a name that no file bears and for images too small for the network.
     """
-    return Encoder(name, size, mean, std, families.load("encoders", name).build(size))
+    member = cast(Member, families.load("encoders", name))
+    return Encoder(name, size, mean, std, member.build(size))
 
 
 def save(encoder: Encoder, folder: Path) -> None:

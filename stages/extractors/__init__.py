@@ -8,9 +8,17 @@ folder that `settings.weights` names, or None.
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
+
+from stages.base import families
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from pydantic import BaseModel
 
 
 class Images(Protocol):
@@ -41,3 +49,26 @@ class Rows:
     def __getitem__(self, rows: slice, /) -> np.ndarray:
         self.first_read = min(self.first_read, time.perf_counter())
         return self.packed[self.indices[rows]]
+
+
+class Block(Protocol):
+    """What every block of extractors says."""
+
+    @property
+    def extractor(self) -> str: ...
+
+    @property
+    def weights(self) -> str: ...
+
+
+class Member(Protocol):
+    """What a file of this package holds; the block that it is handed is of its own Settings."""
+
+    Settings: type[BaseModel]
+
+    def extract(self, images: Images, settings: Block, weights: Path | None, device: torch.device) -> np.ndarray: ...
+
+
+def member(name: str) -> Member:
+    """The extractor of that name. Raises UserError where no file bears it."""
+    return cast("Member", families.load("extractors", name))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from umap import UMAP
 
 NEIGHBOURS = 15
 
@@ -68,7 +71,7 @@ def _neighbours(points: np.ndarray) -> Known:
     return indices, distances
 
 
-def _mapper(start: np.ndarray, seed: int, min_dist: float, known: Known) -> Any:
+def _mapper(start: np.ndarray, seed: int, min_dist: float, known: Known) -> UMAP:
     _keep_compiled()
     from umap import UMAP
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeGuard
 
 import torch
 from safetensors import SafetensorError
@@ -61,7 +61,7 @@ def check(path: Path | str, found: Mapping[str, Tensor], network: nn.Module, nam
         raise UserError(f"{path} does not fit {name}: it {'; it '.join(complaints)}; give the weights of {name}")
 
 
-def _named_tensors(content: Any) -> bool:
+def _named_tensors(content: object) -> TypeGuard[Mapping[str, Tensor]]:
     return (
         isinstance(content, Mapping)
         and bool(content)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages import encoders
-from stages.base import families
+from stages import encoders, regimes
 from stages.base.errors import UserError
 from stages.supervision import exposure
 from stages.supervision.exposure import Told
@@ -19,6 +18,9 @@ from stages.training import checkpoint, measure
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit, seed_all
 
+if TYPE_CHECKING:
+    from stages.regimes import Block, Classifier
+
 
 @dataclass(frozen=True)
 class Job:
@@ -26,7 +28,7 @@ class Job:
     int64 [M], those of the images held out for its history, which may be none."""
 
     name: str
-    settings: Any
+    settings: Block
     schedule: Schedule | None
     classes: list[str]
     labels: np.ndarray
@@ -48,19 +50,19 @@ class Job:
         told: Told,
         resume: Path,
         before: Path | None,
-    ) -> tuple[Any, list[Row]]:
+    ) -> tuple[Classifier, list[Row]]:
         """A model trained on the labels told, and its history: from the encoder in the folder `start` or, in a later
         round, from the weights of the checkpoint `before`. A run that was killed goes on from its checkpoint,
         `resume`."""
         seed_all(seed, 0)
         encoder = encoders.load(start)
-        regime = families.load("regimes", self.settings.regime)
+        regime = regimes.member(self.settings.regime)
         classifier = regime.build(encoder, len(self.classes), self.settings, self.schedule, len(self.labels))
         classifier.drop(self.settings.acquisition.dropped())
         if before is not None:
             checkpoint.weights(before, classifier)
 
-        def validate(classifier: Any) -> Row:
+        def validate(classifier: Classifier) -> Row:
             predicted = measure.classify(classifier.kept()[1], held_out.by(classifier))
             return measure.validation(predicted, self.held, self.classes)
 

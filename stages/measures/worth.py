@@ -3,8 +3,6 @@ classifiers make of other images once the chosen are labelled."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,7 +36,7 @@ def worth(
     *,
     radius: float,
     device: torch.device,
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, float | None], list[str]]:
     """Figures of one choice from a pool, and notes on what could not be measured.
 
     features: float32 [n, d]; chosen: int64 [budget] of its images; asked: features of other images, [m, d]; labels:
@@ -47,7 +45,7 @@ def worth(
     the nearest chosen image (cosine) and by a linear classifier, from the labels of the chosen alone; None where too
     few of them have one.
     """
-    figures: dict[str, Any] = {
+    figures: dict[str, float | None] = {
         "coverage": (distances <= radius).double().mean().item(),
         "one_nn": None,
         "linear_probe": None,

@@ -8,3 +8,102 @@ One that brings an encoder of its own has, in place of that parameter, `encoder(
 where `weights` is the file that `settings.weights` names, or None, and `untrained(settings, size) -> Encoder`, the same
 with random weights.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
+
+from stages.base import families
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import BaseModel
+    from typing_extensions import TypeIs
+
+    from stages.encoders import Encoder
+    from stages.training.method import Method
+
+
+class _Block(Protocol):
+    @property
+    def method(self) -> str: ...
+
+    def model_dump(self) -> dict[str, object]: ...
+
+
+class WithEncoder(_Block, Protocol):
+    """A block whose member is given an encoder, one of encoders/ by its name."""
+
+    @property
+    def encoder(self) -> str: ...
+
+
+class WithWeights(_Block, Protocol):
+    """A block whose member brings an encoder of its own, perhaps with the `weights` of a file."""
+
+    @property
+    def weights(self) -> str | None: ...
+
+
+class TrainedBlock(WithEncoder, Protocol):
+    """A block whose member trains it; training.method.Training has them all."""
+
+    @property
+    def epochs(self) -> int: ...
+
+    @property
+    def steps(self) -> int | None: ...
+
+    @property
+    def batch_size(self) -> int: ...
+
+
+Block = WithEncoder | WithWeights
+
+
+class Member(Protocol):
+    """What a file of this package holds; the block that it is handed is of its own Settings."""
+
+    Settings: type[BaseModel]
+
+    def build(self, encoder: Encoder, settings: Block, images: int) -> Method | None: ...
+
+
+class Trained(Member, Protocol):
+    """One that trains."""
+
+    def cost(self, settings: TrainedBlock) -> float: ...
+
+
+class OwnEncoder(Member, Protocol):
+    """One that brings an encoder of its own."""
+
+    def encoder(self, settings: WithWeights, size: int, weights: Path | None) -> Encoder: ...
+
+    def untrained(self, settings: WithWeights, size: int) -> Encoder: ...
+
+
+def member(name: str) -> Member:
+    """The method of that name. Raises UserError where no file bears it."""
+    return cast("Member", families.load("pretraining", name))
+
+
+def brings(block: Block) -> TypeIs[WithWeights]:
+    """Whether the member of a block brings an encoder of its own."""
+    return hasattr(member(block.method), "encoder")
+
+
+def owner(block: WithWeights) -> OwnEncoder:
+    """The member of a block that brings an encoder of its own."""
+    return cast("OwnEncoder", member(block.method))
+
+
+def trains(block: Block) -> TypeGuard[TrainedBlock]:
+    """Whether the member of a block trains."""
+    return hasattr(block, "epochs")
+
+
+def trained(block: TrainedBlock) -> Trained:
+    """The member of a block that trains."""
+    return cast("Trained", member(block.method))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, Field, model_validator
@@ -15,6 +15,7 @@ from stages.encoders import Encoder
 from stages.modules.heads import perceptron
 from stages.pretraining._sinkhorn import sinkhorn
 from stages.training.augmentation import Views, augment
+from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method, Training
 from stages.training.optimiser import Optimiser
 
@@ -87,7 +88,7 @@ class SwAV(Method):
         self._epoch = 0
         self._queued = 0
 
-    def begin_epoch(self, epoch: Epoch, images: Any) -> None:
+    def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         self._epoch = epoch.number
         # once an epoch, for a step must not wait for the device
         self._queued = int(self.queued)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from stages.base import families
+from stages import pretraining, regimes
 from stages.base.errors import UserError
-from stages.project.params import Params
+from stages.project.params import Blocks, Params
 from stages.supervision.budget import Labels
 from stages.training.device import half, pick
+
+if TYPE_CHECKING:
+    from stages.training.method import Training
+
+Block = TypeVar("Block")
 
 # seen on conv4, WRN-28-2 and ResNet-18, batch 256, on a server's cores: 75 to 160 with bf16, half of it without
 _FLOPS_OF_A_CORE = {True: 75e9, False: 40e9}
@@ -42,33 +48,42 @@ def hours(parameters: Params, images: int, in_half: bool, section: str | None = 
     size of the pool."""
     work = 0.0
     measured: dict[str, float] = {}
-    for blocks, family, key in (
-        (parameters.pretrain, "pretraining", "method"),
-        (parameters.models, "regimes", "regime"),
-    ):
-        for name in blocks:
-            if section and (blocks.section, name) != (section, only):
-                continue
-            block = blocks[name]
-            if not hasattr(block, "epochs"):
-                continue
-            start = name if family == "pretraining" else block.init
-            if start not in measured:
-                measured[start] = operations(parameters.pretrain[start], parameters.data.size)
-            cost = families.load(family, getattr(block, key)).cost(block)
-            told = [images]
-            if family == "regimes" and block.follows != "schedule":
-                budget = _told(parameters.labels, images)
-                told = parameters.rounds.totals(budget) if block.follows == "rounds" else [budget]
-                if block.sees_pool:
-                    told = [images] * len(told)
-            visits = block.epochs * sum(block.steps * block.batch_size if block.steps else count for count in told)
-            # before a model asks it looks at the whole pool, once for all if what it sees there stays the same
-            looks = len(told) - 1
-            if looks and not block.moves_encoder:
-                looks = 1
-            work += (visits * cost + looks * images) * measured[start]
+
+    def forward(start: str) -> float:
+        if start not in measured:
+            measured[start] = operations(parameters.pretrain[start], parameters.data.size)
+        return measured[start]
+
+    for name, pretrained in _wanted(parameters.pretrain, section, only):
+        if pretraining.trains(pretrained):
+            cost = pretraining.trained(pretrained).cost(pretrained)
+            work += _visits(pretrained, [images]) * cost * forward(name)
+    for _, block in _wanted(parameters.models, section, only):
+        told = [images]
+        if block.follows != "schedule":
+            budget = _told(parameters.labels, images)
+            told = parameters.rounds.totals(budget) if block.follows == "rounds" else [budget]
+            if block.sees_pool:
+                told = [images] * len(told)
+        visits = _visits(block, told) * regimes.member(block.regime).cost(block)
+        # before a model asks it looks at the whole pool, once for all if what it sees there stays the same
+        looks = len(told) - 1
+        if looks and not block.moves_encoder:
+            looks = 1
+        work += (visits + looks * images) * forward(block.init)
     return work * len(parameters.seeds) / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
+
+
+def _wanted(blocks: Blocks[Block], section: str | None, only: str | None) -> Iterator[tuple[str, Block]]:
+    """Those of a section by name and block, or the one block that is meant: no other is parsed."""
+    for name in blocks:
+        if not section or (blocks.section, name) == (section, only):
+            yield name, blocks[name]
+
+
+def _visits(block: Training | pretraining.TrainedBlock, told: Sequence[int]) -> int:
+    """How many images the batches of all rounds hold, of which each goes through so many images."""
+    return block.epochs * sum(block.steps * block.batch_size if block.steps else count for count in told)
 
 
 def _told(labels: Labels, images: int) -> int:
@@ -80,7 +95,7 @@ def _told(labels: Labels, images: int) -> int:
         return images
 
 
-def operations(block: Any, size: int) -> float:
+def operations(block: pretraining.Block, size: int) -> float:
     """Floating-point operations of a forward pass of a `pretrain` block's encoder, for one image of size x size. No
     weights are fetched."""
     import torch
@@ -88,11 +103,9 @@ def operations(block: Any, size: int) -> float:
 
     from stages import encoders
 
-    method = families.load("pretraining", block.method)
-
     def count() -> float:
-        if hasattr(method, "untrained"):
-            network = method.untrained(block, size)
+        if pretraining.brings(block):
+            network = pretraining.owner(block).untrained(block, size)
         else:
             network = encoders.build(block.encoder, size, [0.5] * 3, [0.25] * 3)
         with FlopCounterMode(display=False) as counter:

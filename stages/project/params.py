@@ -6,9 +6,9 @@ import hashlib
 import os
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -24,6 +24,9 @@ from stages.supervision.rounds import Rounds
 from stages.supervision.schedule import Schedule
 from stages.training.device import Compute
 
+if TYPE_CHECKING:
+    from stages import extractors, pretraining, regimes, selection
+
 FILE = Path("params.yaml")
 
 # section of blocks -> (package of its members, key of a block that names the member)
@@ -35,20 +38,23 @@ FAMILIES = {
 }
 
 
-class Blocks(Mapping[str, Any]):
+Block = typing.TypeVar("Block", covariant=True)
+
+
+class Blocks(Mapping[str, Block]):
     """The named blocks of one family; a block becomes its member's Settings when it is asked for."""
 
     def __init__(self, section: str, raw: Mapping[str, Any]) -> None:
         self.section, self.raw = section, raw
 
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: str) -> Block:
         if name not in self.raw:
             raise UserError(f"{FILE}: no {self.section}.{name}: {families.choices(name, self.raw)}")
         where, block = f"{self.section}.{name}", self.raw[name]
         if self.section == "models" and isinstance(block.get("acquisition"), dict):
             acquisition = _settings("acquisition", "name", block["acquisition"], f"{where}.acquisition")
             block = {**block, "acquisition": acquisition}
-        return _settings(*FAMILIES[self.section], block, where)
+        return typing.cast(Block, _settings(*FAMILIES[self.section], block, where))
 
     def named(self, arguments: list[str]) -> str:
         """The one name on a stage's command line. Raises UserError for none, several, and one that is not here."""
@@ -109,9 +115,10 @@ class Params:
         self.schedule: Schedule = sections.schedule
         self.rounds: Rounds = sections.rounds
         self.evaluation: evaluation.Settings = sections.evaluation
-        self.pretrain, self.extractors, self.strategies, self.models = (
-            Blocks(section, raw[section]) for section in FAMILIES
-        )
+        self.pretrain: Blocks[pretraining.Block] = Blocks("pretrain", raw["pretrain"])
+        self.extractors: Blocks[extractors.Block] = Blocks("extractors", raw["extractors"])
+        self.strategies: Blocks[selection.Block] = Blocks("strategies", raw["strategies"])
+        self.models: Blocks[regimes.Block] = Blocks("models", raw["models"])
         self._check_names()
 
     def _check_names(self) -> None:
@@ -230,20 +237,21 @@ def _digest(text: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _settings(family: str, key: str, block: Mapping[str, Any], where: str) -> Any:
+def _settings(family: str, key: str, block: Mapping[str, Any], where: str) -> BaseModel:
     """The block as the Settings of the member that its key names."""
     member = block.get(key)
     if member not in families.names(family):
         known = families.choices(str(member), families.names(family))
         wrong = f"={shown(member)}: no file of stages/{family}/" if key in block else ": missing"
         raise UserError(f"{FILE}: {where}.{key}{wrong}; {known}")
-    return _parse(families.load(family, str(member)).Settings, block, where)
+    settings: type[BaseModel] = families.load(family, str(member)).Settings
+    return _parse(settings, block, where)
 
 
 Model = typing.TypeVar("Model", bound=BaseModel)
 
 
-def _known(key: str, value: Any, known: typing.Iterable[str]) -> None:
+def _known(key: str, value: object, known: Collection[str]) -> None:
     if value not in known:
         raise UserError(f"{FILE}: {key}={shown(value)}: {families.choices(str(value), known)}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import typing
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -63,7 +62,7 @@ def words(error: ErrorDetails) -> str:
     return f"must {allowed or error['msg']}"
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as the file has it, cut where it is long."""
     text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
@@ -79,7 +78,7 @@ def _fields(model: type[BaseModel], path: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def _models_in(annotation: object) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in typing.get_args(annotation) for model in _models_in(part)]

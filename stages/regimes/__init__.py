@@ -6,6 +6,31 @@ Classifier`: `classes` is the number of outputs, `schedule` the section of that 
 None, `images` the size of the pool.
 """
 
-from stages.regimes._classifier import Classifier
+from __future__ import annotations
 
-__all__ = ["Classifier"]
+from typing import TYPE_CHECKING, Protocol, cast
+
+from stages.base import families
+from stages.regimes._classifier import Classifier as Classifier
+
+if TYPE_CHECKING:
+    from stages.encoders import Encoder
+    from stages.regimes._classifier import Block as Block
+    from stages.supervision.schedule import Schedule
+
+
+class Member(Protocol):
+    """What a file of this package holds; the block that it is handed is of its own Settings."""
+
+    Settings: type[Block]
+
+    def cost(self, settings: Block) -> float: ...
+
+    def build(
+        self, encoder: Encoder, classes: int, settings: Block, schedule: Schedule | None, images: int
+    ) -> Classifier: ...
+
+
+def member(name: str) -> Member:
+    """The regime of that name. Raises UserError where no file bears it."""
+    return cast("Member", families.load("regimes", name))

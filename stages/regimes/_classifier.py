@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import SerializeAsAny, model_validator
@@ -29,6 +29,7 @@ class Block(Training):
     # whether training changes what the encoder makes of an image
     moves_encoder: ClassVar[bool] = True
 
+    regime: str
     init: str
     follows: Literal["labels", "schedule", "rounds"]
     acquisition: SerializeAsAny[Acquisition]
@@ -68,7 +69,7 @@ class Classifier(Method):
         return shuffled(epoch.labelled(), self.settings.batch_size, self.settings.steps)
 
 
-def _dropped(share: float, head: nn.Module, inputs: tuple[Any, ...]) -> tuple[Tensor]:
+def _dropped(share: float, head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
     # a head that is asked rather than trained, for a pseudo-label or a figure, runs without a gradient
     return (functional.dropout(inputs[0], share, training=head.training and torch.is_grad_enabled()),)
 

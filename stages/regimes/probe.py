@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -69,12 +69,12 @@ class Probe(Classifier):
         yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels)}
 
 
-def _leave_out(probe: Probe, state: dict[str, Any], prefix: str, _: Any) -> None:
+def _leave_out(probe: Probe, state: dict[str, Tensor], prefix: str, _: object) -> None:
     for key in [key for key in state if key.startswith(f"{prefix}encoder.")]:
         del state[key]
 
 
-def _put_back(probe: Probe, state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _put_back(probe: Probe, state: dict[str, Tensor], prefix: str, *_: object) -> None:
     state.update({f"{prefix}encoder.{key}": value for key, value in probe.encoder.state_dict().items()})
 
 

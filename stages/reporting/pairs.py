@@ -9,12 +9,12 @@ from typing import Any
 
 from stages.base import families
 from stages.base.errors import UserError
-from stages.reporting.tables import DASH, is_share
+from stages.reporting.tables import DASH, Figures, is_share
 
-Scores = Mapping[str, Sequence[Mapping[str, Any]]]
+Scores = Mapping[str, Sequence[Figures]]
 
 
-def differences(scores: Scores, base: str, figure: str, confidence: float = 0.95) -> list[dict[str, Any]]:
+def differences(scores: Scores, base: str, figure: str, confidence: float = 0.95) -> list[dict[str, object]]:
     """A row for each model but `base`: model, n, difference, low, high.
 
     scores: model -> one mapping from figure to value for each seed, in the order of the seeds. difference: the mean
@@ -26,7 +26,7 @@ def differences(scores: Scores, base: str, figure: str, confidence: float = 0.95
     figures = sorted({name for seeds in scores.values() for one in seeds for name in one})
     if figure not in figures:
         raise UserError(f"--metric {figure}: no model has it; {families.choices(figure, figures)}")
-    rows = []
+    rows: list[dict[str, object]] = []
     for model, seeds in scores.items():
         pairs = [(one.get(figure), other.get(figure)) for one, other in zip(seeds, scores[base], strict=True)]
         found = [float(one) - float(other) for one, other in pairs if one is not None and other is not None]

@@ -44,7 +44,7 @@ def check(metrics: Mapping[str, Metrics], figure: str) -> None:
         raise UserError(f"--metric {figure}: no model has it; {families.choices(figure, figures)}")
 
 
-def table(metrics: Mapping[str, Metrics], figure: str) -> list[dict[str, Any]]:
+def table(metrics: Mapping[str, Metrics], figure: str) -> list[dict[str, object]]:
     """A row for each model: model, the value at each revision, and "<revision> - <first>" for each but the first.
 
     What a revision lacks is None. Raises UserError for a figure that no model has at any revision.
@@ -54,7 +54,7 @@ def table(metrics: Mapping[str, Metrics], figure: str) -> list[dict[str, Any]]:
     lines = []
     for model in dict.fromkeys(model for models in metrics.values() for model in models):
         values = {revision: models.get(model, {}).get(figure) for revision, models in metrics.items()}
-        line: dict[str, Any] = {"model": model, **values}
+        line: dict[str, object] = {"model": model, **values}
         for revision in others:
             here, there = values[revision], values[first]
             line[f"{revision} - {first}"] = None if here is None or there is None else round(here - there, 6)

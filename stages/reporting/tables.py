@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stages.advice.forecast import Forecast
 
 DASH = "–"
+Figures = Mapping[str, Any]  # by name, of one seed: numbers, None for what was not measured, texts, lists
 # figures whose spread over seeds goes into metrics.json, for curves across revisions; of all figures it would double it
 SPREAD = ("accuracy", "validation_accuracy_last")
 # what people read as percent, besides accuracies
@@ -44,21 +45,21 @@ class Results:
     data: str
     seeds: list[int]
     classes: list[str]
-    scores: Mapping[str, Sequence[Mapping[str, Any]]]
-    per_class: Mapping[str, Sequence[Mapping[str, Mapping[str, Any]]]]
+    scores: Mapping[str, Sequence[Figures]]
+    per_class: Mapping[str, Sequence[Mapping[str, Figures]]]
     curves: pandas.DataFrame
     confusions: Mapping[str, np.ndarray]
     embeddings: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    strategies: Mapping[str, Sequence[Mapping[str, Any]]]
-    extractors: Mapping[str, Sequence[Mapping[str, Any]]]
-    read_off: Mapping[str, Mapping[str, Any]]
+    strategies: Mapping[str, Sequence[Figures]]
+    extractors: Mapping[str, Sequence[Figures]]
+    read_off: Mapping[str, Figures]
     counts: Mapping[str, Mapping[str, int]]
     rounds: Mapping[str, tuple[int, str]]
     forecasts: Mapping[str, Forecast]
     notes: list[str]
 
 
-def summary(scores: Mapping[str, Sequence[Mapping[str, Any]]]) -> pandas.DataFrame:
+def summary(scores: Mapping[str, Sequence[Figures]]) -> pandas.DataFrame:
     """Mean and spread of every figure: columns name, figure, mean, std, n; one row for each name and figure.
 
     scores: name -> one mapping from figure to value for each seed. None and NaN were not measured: n counts the
@@ -112,7 +113,7 @@ def wide(table: pandas.DataFrame, head: str) -> pandas.DataFrame:
     cells = {(row["name"], row["figure"]): row for row in table.to_dict("records")}
     rows = []
     for name in dict.fromkeys(table["name"]):
-        line: dict[str, Any] = {head: name}
+        line: dict[str, object] = {head: name}
         for figure in figures:
             cell = cells.get((name, figure), {"mean": math.nan, "std": math.nan, "n": 0})
             line |= {figure: cell["mean"], f"{figure}_std": cell["std"], f"{figure}_n": cell["n"]}
@@ -142,7 +143,7 @@ def curves(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> pandas.Data
     return long.dropna(subset=["accuracy"]).reset_index(drop=True)
 
 
-def per_class(per_class: Mapping[str, Sequence[Mapping[str, Any]]], classes: Sequence[str]) -> pandas.DataFrame:
+def per_class(per_class: Mapping[str, Sequence[Figures]], classes: Sequence[str]) -> pandas.DataFrame:
     """Mean test accuracy over seeds, models x classes; NaN where it was not measured.
 
     per_class: model -> for each seed, class -> {"test_accuracy": share or None, ...}.
@@ -206,5 +207,5 @@ def markdown(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(text)
 
 
-def _number(value: Any) -> bool:
+def _number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

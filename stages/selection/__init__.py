@@ -8,10 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
+from stages.base import families
 from stages.base.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from pydantic import BaseModel
+
+
+class Block(Protocol):
+    """What every block of strategies says."""
+
+    @property
+    def strategy(self) -> str: ...
+
+    @property
+    def extractor(self) -> str: ...
+
+
+class Member(Protocol):
+    """What a file of this package holds; the block that it is handed is of its own Settings."""
+
+    Settings: type[BaseModel]
+
+    def select(
+        self, features: np.ndarray, budget: int, settings: Block, *, seed: int, device: torch.device
+    ) -> Selection: ...
+
+
+def member(name: str) -> Member:
+    """The strategy of that name. Raises UserError where no file bears it."""
+    return cast("Member", families.load("selection", name))
 
 
 @dataclass(frozen=True)

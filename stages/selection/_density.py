@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ class Density(BaseModel, extra="forbid", frozen=True):
     `pick`: of each cluster any image at random, or the nearest to its mean; `balance`: even, by which the clusters take
     turns, or proportional to their sizes."""
 
+    strategy: str
     extractor: str
     normalise: bool
     reduction: Reduction
@@ -49,11 +50,12 @@ class Found:
     curve: Curve | None = None
 
 
-Cluster = Callable[[Tensor, Any], Found]
+Block = TypeVar("Block", bound=Density)
+Cluster = Callable[[Tensor, Block], Found]
 
 
 def select(
-    cluster: Cluster, features: np.ndarray, budget: int, settings: Any, *, seed: int, device: torch.device
+    cluster: Cluster[Block], features: np.ndarray, budget: int, settings: Block, *, seed: int, device: torch.device
 ) -> Selection:
     """A selection from the clusters that `cluster(points, settings)` finds.
 
@@ -114,7 +116,7 @@ class _Itself:
 
 
 @lru_cache(maxsize=1)
-def _found(cluster: Cluster, features: _Itself, settings: Any, seed: int, device: torch.device) -> Found:
+def _found(cluster: Cluster[Block], features: _Itself, settings: Block, seed: int, device: torch.device) -> Found:
     """At least two clusters, the largest first, with their figures."""
     found = cluster(space(features.array, settings, seed=seed, device=device), settings)
     inside = found.clusters >= 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
@@ -23,7 +23,7 @@ class Imbalance(BaseModel, extra="forbid", frozen=True):
     classes: Literal["half"] | list[str]
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     keys = value if isinstance(value, dict) else ()
     return "[share]" if isinstance(value, Imbalance) or "share" in keys or "classes" in keys else "[rates]"
 
@@ -48,10 +48,10 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 
     @field_validator("classes", mode="before")
     @classmethod
-    def _allowed(cls, value: Any) -> Any:
+    def _allowed(cls, value: object) -> object:
         number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
-        names = isinstance(value, list) and all(isinstance(name, str) for name in value) and len(value) >= 1
-        if not (value is None or number or (names and len(set(value)) == len(value))):
+        names = value if isinstance(value, list) and all(isinstance(name, str) for name in value) else []
+        if not (value is None or number or (names and len(set(names)) == len(names))):
             raise ValueError("must be null, a number of classes from 1, or a list of different class names")
         return value
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from stages.training.method import Batch, Epoch, Method
 from stages.training.spread import COLLAPSED, spread
 
 Row = dict[str, Any]
+Trained = TypeVar("Trained", bound=Method)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def seed_all(seed: int, epoch: int) -> None:
 
 
 def fit(
-    method: Method,
+    method: Trained,
     images: Images,
     told: Told,
     world: World,
@@ -49,7 +50,7 @@ def fit(
     seed: int,
     hardware: Hardware,
     resume: Path,
-    validate: Callable[[Method], Row] | None = None,
+    validate: Callable[[Trained], Row] | None = None,
     title: str = "",
 ) -> list[Row]:
     """Trains the method in place and returns its history, a row for each epoch.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -31,6 +31,15 @@ def embed(encoder: nn.Module, images: Images, half: bool, chosen: Tensor | None 
     return torch.cat(batches) if batches else torch.empty(0, 0)
 
 
+class Kept(Protocol):
+    """A classifier: the encoder that it trains, and the encoder and head that it keeps in the end."""
+
+    @property
+    def encoder(self) -> nn.Module: ...
+
+    def kept(self) -> tuple[nn.Module, nn.Module]: ...
+
+
 class Embedded:
     """The embeddings of some images by one classifier after the other, all of which begin with the same encoder: one
     that is frozen embeds them once."""
@@ -39,7 +48,7 @@ class Embedded:
         self._images, self._half = images, half
         self._found: Tensor | None = None
 
-    def by(self, classifier: Any) -> Tensor:
+    def by(self, classifier: Kept) -> Tensor:
         """float32 [N, dim], by the encoder that a classifier keeps."""
         encoder, _ = classifier.kept()
         if self._found is None or any(parameter.requires_grad for parameter in classifier.encoder.parameters()):
@@ -59,12 +68,12 @@ def classify(head: nn.Module, embedding: Tensor) -> np.ndarray:
     return classes
 
 
-def validation(predicted: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, Any]:
+def validation(predicted: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, float]:
     """Accuracy overall and of each class by name; a class without images is left out. int64 [N] both."""
     if not len(labels):
         return {}
     right = predicted == labels
-    row: dict[str, Any] = {"validation_accuracy": float(right.mean())}
+    row = {"validation_accuracy": float(right.mean())}
     for number, name in enumerate(classes):
         of_class = labels == number
         if of_class.any():

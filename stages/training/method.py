@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
-from stages.training.optimiser import Rule
+from stages.training.optimiser import Optimiser, Rule
+
+if TYPE_CHECKING:
+    from stages.training.images import Images
 
 
 class Training(BaseModel, extra="forbid", frozen=True):
     """What every trained block of params.yaml says. `classes`: the world shows the first k classes only (null: all);
-    `steps` for each epoch (null: as many as one pass over the images takes)."""
+    `steps` for each epoch (null: as many as one pass over the images takes); `optimiser` has a learning rate
+    of its own, unless the method says another."""
 
     classes: int | None = Field(ge=1)
     epochs: int = Field(ge=1)
     steps: int | None = Field(ge=1)
     batch_size: int = Field(ge=2)
+    optimiser: Rule
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,10 @@ class Method(nn.Module):
     Randomness comes from torch's default generators, which the loop seeds anew at each epoch.
     """
 
-    settings: Any
+    settings: Training
     encoder: nn.Module
 
-    def __init__(self, encoder: nn.Module, settings: Any) -> None:
+    def __init__(self, encoder: nn.Module, settings: Training) -> None:
         super().__init__()
         self.settings = settings
         self.encoder = encoder
@@ -73,19 +78,19 @@ class Method(nn.Module):
 
     def rule(self) -> Rule:
         """The optimiser's rule. By default `optimiser` of the settings."""
-        rule: Rule = self.settings.optimiser
-        return rule
+        return self.settings.optimiser
 
     def rates(self, epoch: float) -> dict[str, float]:
         """The learning rate of each group at a fractional epoch. By default the one of the settings' `optimiser`."""
+        assert isinstance(self.settings.optimiser, Optimiser), "a rule alone has no rate"
         return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         """The batches of an epoch, as indices of the pool, int64 [B]. By default: the images shown, shuffled."""
         return shuffled(epoch.shown, self.settings.batch_size, self.settings.steps)
 
-    def begin_epoch(self, epoch: Epoch, images: Any) -> None:
-        """Called before an epoch's first batch; `images` (training.images.Images) gives any of the pool's by index."""
+    def begin_epoch(self, epoch: Epoch, images: Images) -> None:
+        """Called before an epoch's first batch; `images` gives any of the pool's by index."""
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         """Yields the named losses of one update after the other: the loop sums them, goes backward and steps, and only
