@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,14 +22,31 @@ from stages.training.method import Batch, Epoch, mixed, shuffled
 from stages.training.optimiser import Rule
 
 
+class Rate(BaseModel, extra="forbid", frozen=True):
+    """A learning rate: ceiling * 0.1^(epoch / decay), not below the floor; `decay` is the epochs of a factor of ten."""
+
+    ceiling: float = Field(gt=0)
+    floor: float = Field(ge=0)
+    decay: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Rate:
+        if self.floor > self.ceiling:
+            raise ValueError(f"floor {self.floor} must not be above ceiling {self.ceiling}")
+        return self
+
+    def at(self, epoch: float) -> float:
+        return max(self.ceiling * 0.1 ** (epoch / self.decay), self.floor)
+
+
 class Settings(PlasticBlock):
     """A batch holds labelled and unlabelled images in proportion, but at least `least_labelled` labelled ones.
 
     `contrast_views` are for all images, `probe_views` for the labelled ones; `probe_moves_encoder`: whether the probe's
     loss moves the encoder too. (The reference does so in one file and not in another; its text says that it does.)
     `start_classes`: null for the schedule's, a number to stand in for it, so that one run compares several.
-    Learning rates are the schedule's: `encoder_rate` for encoder and projection head, `probe_rate` for the probe and,
-    where the sandbox has one, for the second probe.
+    `encoder_rate` is for encoder and projection head, `probe_rate` for the probe and, where the sandbox has one, for the
+    second probe.
     `sandbox`: null, or system A's further updates of the encoder in each step, one of regimes/_sandbox.py by name. They
     see the batch through one set of `probe_views`, as the text does not say which; encodings are the encoder's output.
     A batch without labelled or without unlabelled images goes without them.
@@ -38,6 +55,8 @@ class Settings(PlasticBlock):
     regime: Literal["gradual"]
     follows: Literal["schedule"]
     optimiser: Rule
+    encoder_rate: Rate
+    probe_rate: Rate
     contrast_views: Views
     probe_views: Views
     loss: Loss
@@ -57,9 +76,8 @@ class Settings(PlasticBlock):
 class Gradual(Plastic):
     settings: Settings
 
-    def __init__(self, encoder: Encoder, classes: int, settings: Settings, schedule: Schedule) -> None:
+    def __init__(self, encoder: Encoder, classes: int, settings: Settings) -> None:
         super().__init__(encoder, classes, settings)
-        self.schedule = schedule
         self.projection = perceptron([encoder.dim, *settings.projection])
         self.second_probe: nn.Linear | None = None
         if settings.sandbox in _sandbox.PROBED:
@@ -74,7 +92,8 @@ class Gradual(Plastic):
         return groups
 
     def rates(self, epoch: float) -> dict[str, float]:
-        rates = {"encoder": self.schedule.encoder_rate.at(int(epoch)), "probe": self.schedule.probe_rate.at(int(epoch))}
+        encoder, probe = self.settings.encoder_rate, self.settings.probe_rate
+        rates = {"encoder": encoder.at(int(epoch)), "probe": probe.at(int(epoch))}
         return rates if self.second_probe is None else rates | {"second_probe": rates["probe"]}
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
@@ -136,5 +155,4 @@ def cost(settings: Settings) -> float:
 
 
 def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Gradual:
-    assert schedule is not None, "Settings.follows says so"
-    return Gradual(encoder, classes, settings, schedule)
+    return Gradual(encoder, classes, settings)

@@ -1,4 +1,4 @@
-"""Gradual supervision's schedule: what is seen and told at each epoch, and how fast one learns from it."""
+"""Gradual supervision's schedule: what is seen and told at each epoch."""
 
 from __future__ import annotations
 
@@ -12,23 +12,6 @@ from stages.base import families
 from stages.base.errors import UserError
 
 Shape = Literal["linear", "step", "cosine"]
-
-
-class Rate(BaseModel, extra="forbid", frozen=True):
-    """A learning rate: ceiling * 0.1^(epoch / decay), not below the floor; `decay` is the epochs of a factor of ten."""
-
-    ceiling: float = Field(gt=0)
-    floor: float = Field(ge=0)
-    decay: float = Field(gt=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Rate:
-        if self.floor > self.ceiling:
-            raise ValueError(f"floor {self.floor} must not be above ceiling {self.ceiling}")
-        return self
-
-    def at(self, epoch: float) -> float:
-        return max(self.ceiling * 0.1 ** (epoch / self.decay), self.floor)
 
 
 class Schedule(BaseModel, extra="forbid", frozen=True):
@@ -54,8 +37,6 @@ class Schedule(BaseModel, extra="forbid", frozen=True):
     label_epochs: float | None = Field(gt=0)
     label_shape: Shape
     redraw: bool
-    encoder_rate: Rate
-    probe_rate: Rate
 
     @model_validator(mode="after")
     def _ordered(self) -> Schedule:

@@ -44,7 +44,7 @@ def refusal(raw: dict[str, Any]) -> str:
 UNKNOWN_KEYS = {
     "sched": "params.yaml: sched: unknown key; did you mean schedule? known: seeds, compute, data, ",
     "schedule.start_clases": "schedule.start_clases: unknown key; did you mean start_classes? known: start_classes, ",
-    "schedule.probe_rate.flor": "schedule.probe_rate.flor: unknown key; did you mean floor? known: ceiling, floor",
+    "models.gradual.probe_rate.flor": "models.gradual.probe_rate.flor: unknown key; did you mean floor? known: ceiling, ",
     "models.gradual.temprature": "models.gradual.temprature: unknown key; did you mean temperature? known: ",
     "models.gradual.optimiser.momentun": "models.gradual.optimiser.momentun: unknown key; did you mean momentum? ",
     "models.probe.optimiser.xyz": "models.probe.optimiser.xyz: unknown key; known: name, momentum, weight_decay, rate",
@@ -135,7 +135,7 @@ WRONG_VALUES = [
     ("models.7", {}, "models.7: a block's name must be "),
     # of several keys together
     ("schedule.end_share", 0.005, "schedule: start_share 0.01 must not be above end_share 0.005"),
-    ("schedule.probe_rate.floor", 1, "schedule.probe_rate: floor 1.0 must not be above ceiling 0.03"),
+    ("models.gradual.probe_rate.floor", 1, "models.gradual.probe_rate: floor 1.0 must not be above ceiling 0.03"),
     ("seeds", [], "seeds=[]: must have 1 or more of them"),
     ("seeds", [0, 1, 0], "seeds=[0, 1, 0]: must be distinct and not negative"),
     ("seeds", [-1], "seeds=[-1]: must be distinct and not negative"),

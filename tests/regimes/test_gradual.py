@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
+from stages.regimes.gradual import Rate
 from stages.training.augmentation import Views
 from stages.training.images import Images
 from stages.training.loop import seed_all
@@ -11,6 +13,7 @@ from stages.training.method import Batch, Epoch
 from tests.blocks import schedule
 from tests.tiny import CPU, LABELS, make, pictures, small, train
 
+FALLING = {"ceiling": 0.1, "floor": 1e-3, "decay": 1.0}
 STILL = Views(min_area=1, brightness=0, jitter=0, flip=False, zoom=True).model_dump()
 
 
@@ -73,11 +76,23 @@ def test_labels_not_told_are_not_in_the_probe_s_loss() -> None:
     assert loss.item() == pytest.approx(by_hand.item(), rel=1e-4)
 
 
-def test_rates_are_the_schedule_s_for_each_epoch() -> None:
-    method, _ = make("models", "gradual")
-    plan = schedule()
-    for at in (0.0, 1.7, 2.0):
-        assert method.rates(at) == {"encoder": plan.encoder_rate.at(int(at)), "probe": plan.probe_rate.at(int(at))}
+def test_reference_learning_rate() -> None:
+    rate = Rate(ceiling=1e-3, floor=1e-5, decay=500)
+    assert rate.at(0) == 1e-3
+    assert rate.at(250) == pytest.approx(1e-3 * 0.1**0.5)
+    assert rate.at(5000) == 1e-5
+
+
+def test_encoder_and_probe_have_rates_of_their_own_the_same_for_a_whole_epoch() -> None:
+    rates = {"encoder_rate": FALLING, "probe_rate": FALLING | {"ceiling": 1.0}}
+    method, _ = make("models", "gradual", **rates)
+    for at, share in ((0.0, 1.0), (1.0, 0.1), (1.7, 0.1)):
+        assert method.rates(at) == pytest.approx({"encoder": 0.1 * share, "probe": share})
+
+
+def test_a_floor_above_the_ceiling_is_refused() -> None:
+    with pytest.raises(ValidationError, match="floor"):
+        small("models", "gradual", encoder_rate=FALLING | {"floor": 1.0})
 
 
 def test_a_block_may_start_with_other_classes_than_the_schedule() -> None:

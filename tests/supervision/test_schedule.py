@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from stages.base.errors import UserError
-from stages.supervision.schedule import Rate, Schedule, ramp
+from stages.supervision.schedule import Schedule, ramp
 from tests.blocks import schedule
 
 
@@ -14,13 +14,6 @@ def test_reference_classes_and_labels() -> None:
     assert [plan.classes_seen(e, 10) for e in range(20)] == [min(max(e, 3), 10) for e in range(20)]
     expected = [min(max(e / 20, 0.01), 0.9) for e in range(20)]
     assert [plan.label_share(e, 20) for e in range(20)] == pytest.approx(expected)
-
-
-def test_reference_learning_rate() -> None:
-    rate = Rate(ceiling=1e-3, floor=1e-5, decay=500)
-    assert rate.at(0) == 1e-3
-    assert rate.at(250) == pytest.approx(1e-3 * 0.1**0.5)
-    assert rate.at(5000) == 1e-5
 
 
 def test_shapes_of_a_ramp() -> None:
@@ -44,7 +37,6 @@ def test_fewer_classes_than_the_schedule_ends_with() -> None:
     [
         ({"start_classes": 5, "end_classes": 3}, "start_classes"),
         ({"start_share": 0.9, "end_share": 0.1}, "start_share"),
-        ({"encoder_rate": {"ceiling": 1e-4, "floor": 1e-3, "decay": 1}}, "floor"),
     ],
 )
 def test_a_start_above_the_end_is_refused(changes: dict, named: str) -> None:
