@@ -71,7 +71,7 @@ def main() -> None:
             askable = parameters.labels.askable(ranking, pool.labels)
             shown = askable[pool.labels[askable] < (settings.classes or len(classes))]
             budget = min(parameters.labels.spent(ranking, pool.labels, len(classes)), len(shown))
-            plans[seed] = Plan(shown, parameters.rounds.totals(budget), parameters.rounds.warm, seed)
+            plans[seed] = Plan(shown, parameters.rounds.totals(budget), parameters.rounds.restart, seed)
             bought = shown[: plans[seed].totals[0]]
         else:
             bought = parameters.labels.bought(ranking, pool.labels, len(classes))

@@ -28,7 +28,7 @@ def parameters() -> dict[str, Any]:
     raw["seeds"] = [0]
     raw["compute"]["device"] = "cpu"
     raw["labels"] |= {"strategy": "random", "budget": 40, "file": "answers.csv"}
-    raw["rounds"] |= {"start": 20, "step": 20, "warm": True}
+    raw["rounds"] |= {"start": 20, "step": 20, "restart": False}
     raw["evaluation"] |= {"umap": False, "map_images": 20}
     raw["pretrain"]["simclr"] |= {"epochs": 1, "steps": 1}
     raw["strategies"]["random"] |= {"extractor": "pixels"}

@@ -39,7 +39,7 @@ def parameters() -> dict[str, Any]:
     raw["seeds"] = [0, 1]
     raw["compute"]["device"] = "cpu"
     raw["labels"] = {**raw["labels"], "strategy": "random", "budget": 40}
-    raw["rounds"] = {"start": 20, "step": 15, "warm": False}
+    raw["rounds"] = {"start": 20, "step": 15, "restart": True}
     raw["evaluation"] |= {"umap": False, "map_images": 20}
     raw["pretrain"] = {"scratch": raw["pretrain"]["scratch"]}
     raw["extractors"] = {"pixels": {"extractor": "pixels", "weights": "none"}}
@@ -171,12 +171,14 @@ def test_a_budget_above_what_is_shown_asks_about_all_of_it(change: Callable[...,
     assert asked["round"].tolist() == [1] * 20 + [2] * (len(names) - 20)
 
 
-def test_warm_rounds_begin_as_cold_ones_do_and_end_elsewhere(project: Path, change: Callable[..., Path]) -> None:
-    copy = change("copy", rounds={"warm": True})
+def test_rounds_that_go_on_begin_as_those_that_restart_and_end_elsewhere(
+    project: Path, change: Callable[..., Path]
+) -> None:
+    copy = change("copy", rounds={"restart": False})
     stage("train", "passive")
-    warm, cold = (pd.read_csv(of(folder, "passive", 0, "history.csv")) for folder in (copy, project))
-    pd.testing.assert_frame_equal(warm[:2], cold[:2])
-    assert (warm["loss"][2:] != cold["loss"][2:]).all()
+    going_on, anew = (pd.read_csv(of(folder, "passive", 0, "history.csv")) for folder in (copy, project))
+    pd.testing.assert_frame_equal(going_on[:2], anew[:2])
+    assert (going_on["loss"][2:] != anew["loss"][2:]).all()
 
 
 def test_a_killed_run_does_not_go_on_with_rounds_of_another_plan(
@@ -227,7 +229,7 @@ def test_a_killed_run_goes_on_as_nothing_but_itself(
     changes: list[tuple[str, dict[str, Any]]] = [
         ("margin", {"models": {"margin": base["models"]["margin"] | {"batch_size": 32}}}),
         ("margin", {"labels": {"budget": 30}}),
-        ("margin", {"rounds": {"warm": True}}),
+        ("margin", {"rounds": {"restart": False}}),
         ("margin", {"compute": {"precision": "bf16"}}),
         ("gradual", {"schedule": {"start_share": 0.7}}),
     ]

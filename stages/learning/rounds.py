@@ -24,11 +24,11 @@ Learn = Callable[[int, Told, Path, Path | None], tuple[Classifier, list[Row]]]
 @dataclass(frozen=True)
 class Plan:
     """ranking: int64 [n], the images that may be asked about, in order; totals: how many of them have been asked about
-    by the beginning of each round; warm: whether weights go on from round to round."""
+    by the beginning of each round; restart: whether each round begins anew; else the weights go on."""
 
     ranking: np.ndarray
     totals: Sequence[int]
-    warm: bool
+    restart: bool
     seed: int
 
 
@@ -51,7 +51,7 @@ def alternate(
 
     def train(number: int) -> tuple[Told, Classifier, list[Row]]:
         told = tell(_images(asked))
-        before = _file(scratch, plan, number - 1, "safetensors") if plan.warm and number > 1 else None
+        before = _file(scratch, plan, number - 1, "safetensors") if number > 1 and not plan.restart else None
         classifier, rows = learn(number, told, _file(scratch, plan, number, "safetensors"), before)
         spread = balance(told.counts(0))
         first = [{"epoch": row["epoch"] + len(history), "round": number, "label_balance": spread} for row in rows]

@@ -45,7 +45,7 @@ class Settings(PlasticBlock):
     `contrast_views` are for all images, `probe_views` for the labelled ones; `probe_moves_encoder`: whether the probe's
     loss moves the encoder too. (The reference does so in one file and not in another; its text says that it does.)
     `start_classes`: null for the schedule's, a number to stand in for it, so that one run compares several.
-    `encoder_rate` is for encoder and projection head, `probe_rate` for the probe and, where the sandbox has one, for the
+    `encoder_rate` is for encoder and projection head, `probe_rate` for the probe and, where the sandbox has one, the
     second probe.
     `sandbox`: null, or system A's further updates of the encoder in each step, one of regimes/_sandbox.py by name. They
     see the batch through one set of `probe_views`, as the text does not say which; encodings are the encoder's output.

@@ -8,13 +8,14 @@ from pydantic import BaseModel, Field
 class Rounds(BaseModel, extra="forbid", frozen=True):
     """The first round has `start` labels, each further one `step` more, the last as many as the budget has left.
 
-    `warm`: whether the weights go on from round to round, with all that the regime remembers; else each round begins
-    anew from `init`. The optimiser and its learning rate begin anew in any case.
+    `restart`: whether each round begins anew from `init`; else the weights go on from round to round, with all that the
+    regime remembers. The optimiser and its learning rate begin anew in any case. (Regime pseudo_label has rounds and a
+    `restart` of its own, within one training.)
     """
 
     start: int = Field(ge=1)
     step: int = Field(ge=1)
-    warm: bool
+    restart: bool
 
     def totals(self, budget: int) -> list[int]:
         """How many images have been asked about by the beginning of each round. A budget that is no larger than `start`

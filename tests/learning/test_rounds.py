@@ -58,7 +58,7 @@ def run(
     folder: Path,
     *,
     acquisition: str = "margin",
-    warm: bool = False,
+    restart: bool = True,
     totals: list[int] = TOTALS,
     spy: Callable[[Candidates], None] = lambda candidates: None,
     **changes: Any,
@@ -71,7 +71,7 @@ def run(
         spy(candidates)
         return families.load("acquisition", acquisition).ask(candidates, chosen(acquisition))
 
-    plan = Plan(RANKING, totals, warm, seed=0)
+    plan = Plan(RANKING, totals, restart, seed=0)
     return alternate(plan, learn, partial(job.tell, 0), ask, measure.Embedded(IMAGES, half=False), folder / "scratch")
 
 
@@ -109,18 +109,18 @@ def test_every_acquisition_asks_for_what_is_shown_and_not_labelled(acquisition: 
 
 
 @pytest.mark.parametrize(
-    ("regime", "acquisition", "warm"),
-    [(regime, "margin", True) for regime in REGIMES]
-    + [("probe", acquisition, False) for acquisition in families.names("acquisition")],
+    ("regime", "acquisition", "restart"),
+    [(regime, "margin", False) for regime in REGIMES]
+    + [("probe", acquisition, True) for acquisition in families.names("acquisition")],
 )
-def test_labels_not_told_do_not_matter(regime: str, acquisition: str, warm: bool, tmp_path: Path) -> None:
+def test_labels_not_told_do_not_matter(regime: str, acquisition: str, restart: bool, tmp_path: Path) -> None:
     """Scrambles every label that nobody asked for: the same weights, and the same images asked for."""
-    model, history, asked = run(regime, tmp_path / "a", acquisition=acquisition, warm=warm)
+    model, history, asked = run(regime, tmp_path / "a", acquisition=acquisition, restart=restart)
     told = np.zeros(60, bool)
     told[[row["image"] for row in asked]] = True
     scrambled = np.where(told, LABELS, (LABELS + 1) % 3)
     blind, blind_history, blind_asked = run(
-        regime, tmp_path / "b", labels=scrambled, acquisition=acquisition, warm=warm
+        regime, tmp_path / "b", labels=scrambled, acquisition=acquisition, restart=restart
     )
     assert same(model, blind) and history == blind_history and asked == blind_asked
 
@@ -144,7 +144,9 @@ def test_a_label_is_not_known_before_its_round(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("regime", ["supervised", "probe", "fixmatch"])
-def test_a_cold_round_is_the_training_that_is_told_these_labels_at_once(regime: str, tmp_path: Path) -> None:
+def test_a_round_that_begins_anew_is_the_training_that_is_told_these_labels_at_once(
+    regime: str, tmp_path: Path
+) -> None:
     model, history, asked = run(regime, tmp_path / "rounds")
     told = Told(LABELS, fixed(LABELS, np.array([row["image"] for row in asked]), CLASSES, EPOCHS))
     _, learn = learning(regime, tmp_path / "whole")
@@ -154,7 +156,7 @@ def test_a_cold_round_is_the_training_that_is_told_these_labels_at_once(regime: 
 
 
 @pytest.mark.parametrize("regime", REGIMES)
-def test_a_warm_round_goes_on_from_the_weights_before(
+def test_without_restart_a_round_goes_on_from_the_weights_before(
     regime: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends: list[dict[str, torch.Tensor]] = []
@@ -175,7 +177,7 @@ def test_a_warm_round_goes_on_from_the_weights_before(
 
     monkeypatch.setattr(loop.checkpoint, "save", save)
     monkeypatch.setattr(checkpoint, "weights", weights)
-    run(regime, tmp_path, warm=True)
+    run(regime, tmp_path, restart=False)
     assert len(ends) == 3 and len(starts) == 2
     for end, start in zip(ends, starts, strict=False):
         assert end.keys() == start.keys() and all(torch.equal(end[key], start[key]) for key in end)
@@ -295,27 +297,27 @@ KILLS = {
 
 
 @pytest.mark.anywhere
-@pytest.mark.parametrize(("regime", "warm"), [("supervised", False), *((regime, True) for regime in REGIMES)])
-def test_killed_anywhere_it_ends_as_if_it_never_stopped(regime: str, warm: bool, tmp_path: Path) -> None:
-    whole, history, asked = run(regime, tmp_path / "whole", warm=warm)
+@pytest.mark.parametrize(("regime", "restart"), [("supervised", True), *((regime, False) for regime in REGIMES)])
+def test_killed_anywhere_it_ends_as_if_it_never_stopped(regime: str, restart: bool, tmp_path: Path) -> None:
+    whole, history, asked = run(regime, tmp_path / "whole", restart=restart)
     for name in KILLS if regime == "supervised" else ("after round 1", "within round 2"):
         folder = tmp_path / name
-        until_killed(KILLS[name], partial(run, regime, folder, warm=warm))
-        resumed, rows, then = run(regime, folder, warm=warm)
+        until_killed(KILLS[name], partial(run, regime, folder, restart=restart))
+        resumed, rows, then = run(regime, folder, restart=restart)
         assert same(whole, resumed) and rows == history and then == asked, name
 
 
 @pytest.mark.anywhere
 def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
-    whole, history, asked = run("supervised", tmp_path / "whole", acquisition="bald", warm=True)
+    whole, history, asked = run("supervised", tmp_path / "whole", acquisition="bald", restart=False)
     for _ in range(3 * EPOCHS):
-        until_killed(kill_at_save(0), partial(run, "supervised", tmp_path / "b", acquisition="bald", warm=True))
-    resumed, rows, then = run("supervised", tmp_path / "b", acquisition="bald", warm=True)
+        until_killed(kill_at_save(0), partial(run, "supervised", tmp_path / "b", acquisition="bald", restart=False))
+    resumed, rows, then = run("supervised", tmp_path / "b", acquisition="bald", restart=False)
     assert same(whole, resumed) and rows == history and then == asked
 
 
 def test_only_what_is_needed_to_go_on_is_kept(tmp_path: Path) -> None:
-    run("supervised", tmp_path, warm=True)
+    run("supervised", tmp_path, restart=False)
     scratch = tmp_path / "scratch"
     kept = sorted(path.name for path in scratch.iterdir())
     assert kept == [f"seed-0-round-{file}" for file in ("1.json", "2.json", "2.safetensors", "3.safetensors")]

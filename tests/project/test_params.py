@@ -44,11 +44,11 @@ def refusal(raw: dict[str, Any]) -> str:
 UNKNOWN_KEYS = {
     "sched": "params.yaml: sched: unknown key; did you mean schedule? known: seeds, compute, data, ",
     "schedule.start_clases": "schedule.start_clases: unknown key; did you mean start_classes? known: start_classes, ",
-    "models.gradual.probe_rate.flor": "models.gradual.probe_rate.flor: unknown key; did you mean floor? known: ceiling, ",
+    "models.gradual.probe_rate.flor": "models.gradual.probe_rate.flor: unknown key; did you mean floor? known: ",
     "models.gradual.temprature": "models.gradual.temprature: unknown key; did you mean temperature? known: ",
     "models.gradual.optimiser.momentun": "models.gradual.optimiser.momentun: unknown key; did you mean momentum? ",
     "models.probe.optimiser.xyz": "models.probe.optimiser.xyz: unknown key; known: name, momentum, weight_decay, rate",
-    "rounds.strat": "rounds.strat: unknown key; did you mean start? known: start, step, warm",
+    "rounds.strat": "rounds.strat: unknown key; did you mean start? known: start, step, restart",
     "models.margin_probe.acquisition.pases": "models.margin_probe.acquisition.pases: unknown key; known: name",
     "models.supervised.views.min_aera": "models.supervised.views.min_aera: unknown key; did you mean min_area? known",
 }
@@ -68,7 +68,7 @@ WRONG_VALUES = [
     ("models.margin_probe.acquisition.name", GONE, "models.margin_probe.acquisition.name: missing; known: badge, "),
     ("models.margin_probe.acquisition", {"name": "bald", "passes": 2}, "models.margin_probe.acquisition.dropout: miss"),
     # of another type
-    ("rounds.warm", "maybe", "rounds.warm='maybe': must be true or false"),
+    ("rounds.restart", "maybe", "rounds.restart='maybe': must be true or false"),
     ("models.margin_probe.acquisition", "margin", "models.margin_probe.acquisition='margin': must be a block of para"),
     ("schedule", 3, "schedule=3: must be a block of parameters"),
     ("models.gradual", None, "models.gradual=null: must be a block of parameters"),

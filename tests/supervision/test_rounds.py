@@ -20,4 +20,4 @@ from stages.supervision.rounds import Rounds
 def test_the_budget_is_spent_to_the_last_label_and_no_further(
     start: int, step: int, budget: int, expected: list[int]
 ) -> None:
-    assert Rounds(start=start, step=step, warm=False).totals(budget) == expected
+    assert Rounds(start=start, step=step, restart=True).totals(budget) == expected
