@@ -16,7 +16,7 @@ env: .venv/made ## make the environment in .venv from requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	@# umap compiles for half a minute when it is first used; here once, not in a run
-	@$(BIN)/python -c 'from stages.geometry.maps import warm_up; warm_up()'
+	@$(BIN)/python -c 'from stages.geometry.maps import compile_umap; compile_umap()'
 	@touch $@
 
 demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its own, and print the table

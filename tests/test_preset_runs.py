@@ -22,7 +22,7 @@ from tests import blocks
 pytestmark = pytest.mark.anywhere
 
 CUT = {"epochs": 2, "steps": 1, "batch_size": 8, "splits": 2, "rounds": 2}
-CUT |= {"warm_epochs": 1, "freeze_epochs": 1, "queue_epoch": 1, "refit_every": 1}
+CUT |= {"discrimination_epochs": 1, "freeze_epochs": 1, "queue_epoch": 1, "refit_every": 1}
 STAGES = ("download", "split", "pretrain", "extract", "select", "train", "evaluate", "compare")
 SECTIONS = {"pretrain": "pretrain", "extract": "extractors", "select": "strategies", "train": "models"}
 SECTIONS["evaluate"] = "models"

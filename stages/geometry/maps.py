@@ -58,7 +58,7 @@ def umap(
         return np.asarray(mapper.fit_transform(points), dtype=np.float32)
 
 
-def warm_up() -> None:
+def compile_umap() -> None:
     """Compiles what UMAP needs, for all later processes of this environment: half a minute, once."""
     umap(np.random.default_rng(0).normal(size=(64, 8)), seed=0)
 

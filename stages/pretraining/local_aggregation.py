@@ -28,8 +28,8 @@ class Settings(Training):
     `bank`: where an image's vector begins, `random` as in the paper, or the `encoder`'s; `bank_momentum`: share that
     the memory bank keeps of it when the image is seen.
     `background`: |B|, the nearest in the bank; `clusterings`: H runs of k-means of `clusters` each, of `iterations` at
-    most, fitted anew every `refit_every` epochs; the first `warm_epochs` are instance discrimination.
-    ImageNet in the paper: |B| 4096, 30,000 clusters, H 10, 10 warm epochs.
+    most, fitted anew every `refit_every` epochs; the first `discrimination_epochs` are instance discrimination.
+    ImageNet in the paper: |B| 4096, 30,000 clusters, H 10, 10 such epochs.
 
     A small pool has at most half as many clusters as images: alone in its cluster, an image has no neighbours.
     """
@@ -48,12 +48,12 @@ class Settings(Training):
     clusterings: int = Field(ge=1)
     iterations: int = Field(ge=1)
     refit_every: int = Field(ge=1)
-    warm_epochs: int = Field(ge=0)
+    discrimination_epochs: int = Field(ge=0)
 
     @model_validator(mode="after")
     def _aggregates(self) -> Settings:
-        if self.warm_epochs >= self.epochs:
-            raise ValueError(f"warm_epochs {self.warm_epochs} must be below epochs {self.epochs}")
+        if self.discrimination_epochs >= self.epochs:
+            raise ValueError(f"discrimination_epochs {self.discrimination_epochs} must be below epochs {self.epochs}")
         return self
 
 
@@ -71,11 +71,11 @@ class LocalAggregation(Method):
         self.register_buffer("clusters", torch.full((settings.clusterings, images), -1, dtype=torch.int32))
 
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
-        since = epoch.number - self.settings.warm_epochs
-        self._shown, self._warm = epoch.shown, since < 0
+        since = epoch.number - self.settings.discrimination_epochs
+        self._shown, self._discriminates = epoch.shown, since < 0
         if self.settings.bank == "encoder":
             self.bank.introduce(epoch.shown, images, self.watched())
-        if self._warm or since % self.settings.refit_every:
+        if self._discriminates or since % self.settings.refit_every:
             return
         count = min(self.settings.clusters, max(1, len(epoch.shown) // 2))
         points = self.bank.vectors[epoch.shown]
@@ -92,7 +92,7 @@ class LocalAggregation(Method):
         own, temperature = batch.indices, self.settings.temperature
         found = self.projection(self.encoder(augment(batch.images, self.settings.views)))
         vectors = functional.normalize(found.float(), dim=1)
-        if self._warm:
+        if self._discriminates:
             similarity = self.bank.similarity(vectors, self._shown)
             itself = (vectors * self.bank.vectors[own]).sum(1)
             yield {"instance": discrimination(similarity, itself, temperature).mean()}

@@ -27,9 +27,9 @@ class Settings(Block):
     makes the labelled and the weak views; `strong` changes others of the same kind, drawn anew.
 
     `threshold`: the confidence from which a guess counts; `thresholds`: fixed, the same for all classes, or flexible,
-    FlexMatch's; `warm_up`: flexible thresholds begin low for all classes, as long as most images have not been guessed
-    with confidence (FlexMatch, eq. 11). `ema`: the share that the average model, which is measured and kept, keeps of
-    itself at each step.
+    FlexMatch's; `threshold_warmup`: flexible thresholds begin low for all classes, as long as most images have not been
+    guessed with confidence (FlexMatch, eq. 11; no epochs are counted). `ema`: the share that the average model, which
+    is measured and kept, keeps of itself at each step.
     """
 
     sees_pool: ClassVar[bool] = True
@@ -41,14 +41,14 @@ class Settings(Block):
     mu: int = Field(ge=1)
     threshold: float = Field(ge=0, le=1)
     thresholds: Literal["fixed", "flexible"]
-    warm_up: bool
+    threshold_warmup: bool
     unlabelled_weight: float = Field(ge=0)
     ema: float = Field(ge=0, lt=1)
 
     @model_validator(mode="after")
     def _flexible(self) -> Settings:
-        if self.warm_up and self.thresholds == "fixed":
-            raise ValueError("warm_up: true is for thresholds: flexible; set it to false")
+        if self.threshold_warmup and self.thresholds == "fixed":
+            raise ValueError("threshold_warmup: true is for thresholds: flexible; set it to false")
         return self
 
 
@@ -101,7 +101,7 @@ class FixMatch(Classifier):
 
     def thresholds(self, classes: int) -> Tensor:
         """FlexMatch's, of this moment, float [C]."""
-        return flexible(self.guessed, self._shown, classes, self.settings.threshold, self.settings.warm_up)
+        return flexible(self.guessed, self._shown, classes, self.settings.threshold, self.settings.threshold_warmup)
 
     def after_update(self, epoch: float) -> None:
         follow(self.average_encoder, self.encoder, self.settings.ema)
@@ -114,16 +114,16 @@ def consistency(strong: Tensor, guess: Tensor, kept: Tensor) -> Tensor:
     return (functional.cross_entropy(strong, guess, reduction="none") * kept).mean()
 
 
-def flexible(guessed: Tensor, shown: int, classes: int, threshold: float, warm_up: bool) -> Tensor:
+def flexible(guessed: Tensor, shown: int, classes: int, threshold: float, warmup: bool) -> Tensor:
     """FlexMatch's threshold for each class, float [C]: threshold * b / (2 - b), where b is the number of images guessed
-    to be of the class over that of the class with most of them (eq. 7, 12); with `warm_up`, over the number of images
+    to be of the class over that of the class with most of them (eq. 7, 12); with `warmup`, over the number of images
     not guessed at all, where these are more (eq. 11).
 
     guessed: int64 [N], -1 for none; shown: how many images there are to guess.
     """
     counts = guessed.new_zeros(classes + 1).scatter_add_(0, guessed + 1, torch.ones_like(guessed))[1:]
     most = counts.max()
-    if warm_up:
+    if warmup:
         most = torch.maximum(most, shown - counts.sum())
     learnt = counts / most.clamp(min=1)
     return threshold * learnt / (2 - learnt)

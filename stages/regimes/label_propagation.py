@@ -31,8 +31,8 @@ class Settings(Block):
     `neighbours`: labelled images that name another (10 in the paper); `density_neighbours`: images by which the density
     about a labelled one is measured (50); `background`: |B| of the aggregation loss.
     `propagate`: false for the released code's way, in which the classifier's own prediction is the name.
-    `warm_epochs`: epochs of instance discrimination on all images and cross-entropy on the labelled ones, the first of
-    which fills the bank.
+    `discrimination_epochs`: at first, epochs of instance discrimination on all images and cross-entropy on the labelled
+    ones, which fill the bank.
     """
 
     sees_pool: ClassVar[bool] = True
@@ -50,12 +50,12 @@ class Settings(Block):
     density_neighbours: int = Field(ge=1)
     background: int = Field(ge=2)
     propagate: bool
-    warm_epochs: int = Field(ge=1)
+    discrimination_epochs: int = Field(ge=1)
 
     @model_validator(mode="after")
     def _propagates(self) -> Settings:
-        if self.warm_epochs >= self.epochs:
-            raise ValueError(f"warm_epochs {self.warm_epochs} must be below epochs {self.epochs}")
+        if self.discrimination_epochs >= self.epochs:
+            raise ValueError(f"discrimination_epochs {self.discrimination_epochs} must be below epochs {self.epochs}")
         return self
 
 
@@ -95,9 +95,9 @@ class LabelPropagation(Classifier):
         # an image shown for the first time has a random vector still, and no say
         self._labelled = epoch.labelled()[self.bank.seen[epoch.labelled()]]
         # with no label told, none can be passed on
-        self._warm = epoch.number < self.settings.warm_epochs or not len(self._labelled)
+        self._discriminates = epoch.number < self.settings.discrimination_epochs or not len(self._labelled)
         unknown = epoch.unlabelled()
-        self._propagates = not self._warm and self.settings.propagate and len(unknown) > 0
+        self._propagates = not self._discriminates and self.settings.propagate and len(unknown) > 0
         if not self._propagates:
             return
         known, count = self.bank.vectors[self._labelled], self.settings.density_neighbours
@@ -110,7 +110,7 @@ class LabelPropagation(Classifier):
         features = self.encoder(augment(batch.images, settings.views))
         logits = self.head(features).float()
         vectors = functional.normalize(self.projection(features).float(), dim=1)
-        if self._warm:
+        if self._discriminates:
             similarity = self.bank.similarity(vectors, self._shown)
             itself = (vectors * self.bank.vectors[own]).sum(1)
             entropy = functional.cross_entropy(logits, batch.labels, ignore_index=-1, reduction="sum")

@@ -57,9 +57,9 @@ def passes(block: dict) -> float:  # type: ignore[type-arg]
 
 
 def epoch(block: dict, encoder: str, pool: Images) -> Callable[[], None]:  # type: ignore[type-arg]
-    """Trains one epoch, past any warm start."""
+    """Trains one epoch, past those that prepare."""
     member = families.load("pretraining", block["method"])
-    waits = {key: 0 for key in ("warm_epochs", "freeze_epochs", "queue_epoch") if key in block}
+    waits = {key: 0 for key in ("discrimination_epochs", "freeze_epochs", "queue_epoch") if key in block}
     settings = member.Settings.model_validate(
         block | waits | {"encoder": encoder, "epochs": 1, "steps": None, "batch_size": BATCH}
     )

@@ -14,7 +14,7 @@ from tests.digits import accuracies
 from tests.tiny import CPU, make, pictures, train
 
 UNKNOWN = torch.full((60,), -1)
-SMALL = {"clusters": 6, "background": 8, "warm_epochs": 1}
+SMALL = {"clusters": 6, "background": 8, "discrimination_epochs": 1}
 
 
 def begun(number: int, shown: int = 60, **changes: object) -> tuple[LocalAggregation, Batch]:
@@ -65,7 +65,7 @@ def test_a_standardised_head_keeps_embeddings_apart() -> None:
         assert low < (found @ found.T).mean() < high
 
 
-def test_clusters_are_fitted_after_the_warm_epochs_and_every_so_many() -> None:
+def test_clusters_are_fitted_after_the_discrimination_epochs_and_every_so_many() -> None:
     method, _ = begun(0, refit_every=2, clusterings=2)
     assert (method.clusters == -1).all()
     images, fitted = Images(pictures(), np.arange(60), CPU), []
@@ -120,7 +120,7 @@ def test_a_run_stopped_between_two_fits_ends_as_if_it_never_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clusters of an epoch without a fit are those of one before it: they have to be state."""
-    options = SMALL | {"warm_epochs": 0, "refit_every": 3}
+    options = SMALL | {"discrimination_epochs": 0, "refit_every": 3}
     whole, history = train("pretrain", "local_aggregation", tmp_path / "whole", **options)
     real, saves = loop.checkpoint.save, iter(range(9))
 
@@ -147,6 +147,6 @@ def test_a_tiny_run_beats_random_features(tmp_path: Path) -> None:
         clusters=60,
         background=40,
         clusterings=3,
-        warm_epochs=1,
+        discrimination_epochs=1,
     )
     assert trained > random

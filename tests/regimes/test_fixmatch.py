@@ -23,7 +23,7 @@ from tests.tiny import CPU, LABELS, make, pictures, small, train
 
 STILL = {"min_area": 1, "brightness": 0, "jitter": 0, "flip": False, "zoom": True}
 UNCHANGED = {"operations": 0, "probability": 1, "cutout": 0}
-FLEXIBLE = {"thresholds": "flexible", "warm_up": True}
+FLEXIBLE = {"thresholds": "flexible", "threshold_warmup": True}
 
 
 def regime(**changes: Any) -> FixMatch:
@@ -75,25 +75,25 @@ def test_consistency_by_hand() -> None:
     assert consistency(strong, guess, confidence > 1).item() == 0
 
 
-@pytest.mark.parametrize("warm_up", [True, False])
+@pytest.mark.parametrize("threshold_warmup", [True, False])
 @pytest.mark.parametrize("guessed_share", [0.0, 0.3, 0.9])
-def test_flexible_thresholds_by_hand(warm_up: bool, guessed_share: float) -> None:
+def test_flexible_thresholds_by_hand(threshold_warmup: bool, guessed_share: float) -> None:
     generator = np.random.default_rng(0)
     guessed = generator.choice(5, 200, p=[0.5, 0.2, 0.2, 0.1, 0.0])
     guessed[generator.random(200) >= guessed_share] = -1
     counts = [sum(one == c for one in guessed) for c in range(5)]
     most = max(counts)
-    if warm_up:
+    if threshold_warmup:
         most = max(most, sum(one == -1 for one in guessed))
     expected = []
     for count in counts:
         beta = count / most if most else 0
         expected.append(0.95 * beta / (2 - beta))
-    found = flexible(torch.from_numpy(guessed), 200, 5, 0.95, warm_up)
+    found = flexible(torch.from_numpy(guessed), 200, 5, 0.95, threshold_warmup)
     assert found.tolist() == pytest.approx(expected, rel=1e-6)
     if guessed_share:
         # the class best learnt has the whole threshold once the images not guessed at all are few
-        assert (found.max().item() == pytest.approx(0.95)) == (not warm_up or guessed_share == 0.9)
+        assert (found.max().item() == pytest.approx(0.95)) == (not threshold_warmup or guessed_share == 0.9)
 
 
 def test_images_not_shown_yet_are_not_counted_as_not_guessed() -> None:
@@ -288,8 +288,8 @@ def test_it_follows_the_schedule(tmp_path: Path) -> None:
 
 
 def test_refusals_and_cost() -> None:
-    with pytest.raises(ValidationError, match="warm_up"):
-        small("models", "fixmatch", warm_up=True)
+    with pytest.raises(ValidationError, match="threshold_warmup"):
+        small("models", "fixmatch", threshold_warmup=True)
     assert cost(settings("models", "fixmatch", mu=7)) == 45
 
 

@@ -14,7 +14,7 @@ from stages.training.method import Batch, Epoch
 from tests.digits import accuracies
 from tests.tiny import CPU, LABELS, make, pictures, train, world_of
 
-SMALL = {"background": 12, "density_neighbours": 6, "neighbours": 4, "labelled_in_batch": 5, "warm_epochs": 1}
+SMALL = {"background": 12, "density_neighbours": 6, "neighbours": 4, "labelled_in_batch": 5, "discrimination_epochs": 1}
 
 
 def units(count: int, dim: int = 5) -> torch.Tensor:
@@ -273,8 +273,8 @@ def test_it_follows_a_schedule_too(bank: str, highest: int, tmp_path: Path) -> N
 
 def test_the_first_epoch_fills_the_bank(tmp_path: Path) -> None:
     """Random vectors at first: who names by them names at random."""
-    with pytest.raises(ValueError, match="warm_epochs"):
-        make("models", "label_propagation", warm_epochs=0)
+    with pytest.raises(ValueError, match="discrimination_epochs"):
+        make("models", "label_propagation", discrimination_epochs=0)
     method, _ = make("models", "label_propagation", **SMALL)
     assert (method.guessed == -1).all()  # type: ignore[union-attr]
     trained, history = train("models", "label_propagation", tmp_path / "a", **SMALL)
@@ -294,7 +294,7 @@ def test_a_tiny_run_beats_random_features(tmp_path: Path) -> None:
         batch_size=64,
         labelled_in_batch=32,
         background=160,
-        warm_epochs=4,
+        discrimination_epochs=4,
         optimiser={
             "name": "adam",
             "rate": 0.003,
