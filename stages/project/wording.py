@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import json
 import typing
+from fnmatch import fnmatch
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from stages.base import families
+
+# keys of older files, * for the name of a block, and what stands for them now
+_RENAMED = {
+    "schedule.encoder_rate": "models.<name>.encoder_rate",
+    "schedule.probe_rate": "models.<name>.probe_rate",
+    "rounds.warm": "rounds.restart, its opposite",
+    "models.*.warm_up": "threshold_warmup",
+    "models.*.warm_epochs": "discrimination_epochs",
+    "pretrain.*.warm_epochs": "discrimination_epochs",
+}
 
 
 def line(model: type[BaseModel], where: str, errors: list[ErrorDetails]) -> str:
@@ -23,6 +35,10 @@ def line(model: type[BaseModel], where: str, errors: list[ErrorDetails]) -> str:
     rest = len(errors) - len(tried)
     more = f" (and {rest} more)" if rest else ""
     if first["type"] == "extra_forbidden":
+        now = next((new for old, new in _RENAMED.items() if fnmatch(key, old)), None)
+        if now is not None:
+            # the new key is missing as well, which is no second mistake
+            return f"{key}: is now {now}"
         return f"{key}: unknown key; {families.choices(location[-1], _fields(model, location[:-1]))}{more}"
     if first["type"] == "missing":
         return f"{key}: missing; it must be given{more}"

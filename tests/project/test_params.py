@@ -21,9 +21,9 @@ ROOT = Path(__file__).parent.parent.parent
 GONE = "<taken out>"
 
 
-def changed(key: str, value: Any) -> dict[str, Any]:
-    """params.yaml with one key set, or taken out."""
-    raw = copy.deepcopy(blocks.base())
+def changed(key: str, value: Any, raw: dict[str, Any] | None = None) -> dict[str, Any]:
+    """params.yaml, or `raw`, with one key set, or taken out."""
+    raw = copy.deepcopy(blocks.base() if raw is None else raw)
     *path, last = key.split(".")
     section = raw
     for step in path:
@@ -147,6 +147,33 @@ def test_an_unknown_key_is_refused_with_the_nearest_known(key: str) -> None:
     line = refusal(changed(key, 1))
     assert UNKNOWN_KEYS[key] in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new", "said"),
+    [
+        ("gradual", "schedule.encoder_rate", "models.gradual_1.encoder_rate", "models.<name>.encoder_rate"),
+        ("gradual", "schedule.probe_rate", "models.gradual_1.probe_rate", "models.<name>.probe_rate"),
+        ("active", "rounds.warm", "rounds.restart", "rounds.restart, its opposite"),
+        ("learning", "models.flexmatch.warm_up", "models.flexmatch.threshold_warmup", "threshold_warmup"),
+        (
+            "learning",
+            "models.label_propagation.warm_epochs",
+            "models.label_propagation.discrimination_epochs",
+            "discrimination_epochs",
+        ),
+        (
+            "pretraining",
+            "pretrain.local_aggregation.warm_epochs",
+            "pretrain.local_aggregation.discrimination_epochs",
+            "discrimination_epochs",
+        ),
+    ],
+)
+def test_a_key_of_an_older_file_is_answered_with_the_new_one(source: str, old: str, new: str, said: str) -> None:
+    raw = preset.overlay(blocks.base(), preset.load(source))
+    raw = changed(old, 1, changed(new, GONE, raw))
+    assert refusal(raw) == f"{FILE}: {old}: is now {said}"
 
 
 @pytest.mark.parametrize(("key", "value", "said"), WRONG_VALUES, ids=lambda part: str(part)[:40])
