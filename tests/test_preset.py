@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_presets_promised() -> None:
     promised = {"demo", "cpu", "gradual", "sandbox", "sparse", "contrastive", "pretraining", "learning"}
-    assert promised | {"active", "features", "selection", "selection_by_features"} <= set(preset.names())
+    assert promised | {"active", "baselines", "features", "selection", "selection_by_features"} <= set(preset.names())
 
 
 @pytest.mark.parametrize("name", preset.names())
