@@ -3,7 +3,7 @@
 A preset is an overlay on params.yaml, stages/presets/NAME.yaml. A section in it changes the keys that it names; a
 family of blocks in it (pretrain, extractors, strategies, models) replaces the family whole. With `extends: OTHER` it
 lies on that preset in turn. With --only it leaves out all other pretraining, and what is made from it. With --params it
-prints the resulting params.yaml instead. Nothing is written.
+prints the resulting params.yaml instead, with its comments. Nothing is written.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages.base import families
 from stages.base.errors import UserError, run
+from stages.project.comments import commented
 from stages.project.params import FAMILIES, FILE, load_yaml
 
 _FOLDER = Path(__file__).parent / "presets"
@@ -35,16 +34,9 @@ def main() -> None:
     if arguments.only is not None:
         wanted = only(wanted, arguments.only.split(","))
     if arguments.params:
-        print(yaml.dump(wanted, Dumper=_Plain, sort_keys=False, allow_unicode=True), end="")
+        print(commented(wanted, arguments.base.read_text(encoding="utf-8")), end="")
     else:
         print(" ".join(f"-S {override}" for override in overrides(base, wanted)))
-
-
-class _Plain(yaml.SafeDumper):
-    """Blocks that presets share are written out in each place: an edit of one is no edit of the other."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
 
 
 def names() -> list[str]:

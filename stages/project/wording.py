@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import typing
 from fnmatch import fnmatch
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
