@@ -14,18 +14,23 @@ env: .venv/made ## make the environment in .venv from requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "error: $(PYTHON) is not Python 3.11 to 3.13; say which is: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@echo "installing about $$(grep -c '^[a-z].*==' requirements.lock) packages (3 GB to download), some minutes"
+	@# pip's own lines are long, and hundreds; --quiet would say nothing for minutes
+	@set -o pipefail; $(BIN)/pip install --disable-pip-version-check --require-hashes --requirement requirements.lock | \
+	  { grep --line-buffered --only-matching -E '^(Collecting [^ ]+|Installing collected packages)' || true; }
+	@echo "compiling umap, half a minute"
 	@# umap compiles for half a minute when it is first used; here once, not in a run
 	@$(BIN)/python -c 'from stages.geometry.maps import compile_umap; compile_umap()'
 	@touch $@
 
 demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its own, and print the table
 	@mkdir -p .demo/data .demo/.dvc && cp -R stages dvc.yaml .dvcignore .demo/ && cp data/none .demo/data/
-	@cp -R .dvc/plots .demo/.dvc/ && cp .dvc/config .demo/.dvc/config && $(BIN)/dvc --cd .demo config --local core.no_scm true
+	@cp -R .dvc/plots .demo/.dvc/ && cp .dvc/config .demo/.dvc/config && printf '[core]\n    no_scm = true\n' > .demo/.dvc/config.local
 	@# the committed parameters, whatever the user has made of them since
 	@(git show HEAD:params.yaml 2>/dev/null || cat params.yaml) > .demo/base.yaml
 	@cd .demo && $(BIN)/python -m stages.preset demo --base base.yaml --params > params.new && mv params.new params.yaml
-	@cd .demo && set -o pipefail && { $(BIN)/dvc repro | tee log | awk '/^Running stage/ {print; fflush()}'; } && \
+	@# not awk: Debian's holds lines back until it has a block of them
+	@cd .demo && set -o pipefail && $(BIN)/dvc repro | tee log | { grep --line-buffered '^Running stage' || true; } && \
 	  echo && cat metrics/compare.md
 	@echo && echo "All of it is in .demo; open .demo/plots/index.html, or any picture in .demo/plots"
 
