@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from stages.base.errors import UserError
 from stages.supervision.exposure import Told, World
-from stages.training import checkpoint, measure, optimiser
+from stages.training import checkpoint, measure, memory, optimiser
 from stages.training.device import autocast
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method
@@ -62,6 +62,7 @@ def fit(
     Raises UserError where a loss stops being a number.
     """
     device = hardware.device
+    memory.keep_freed(device)
     method.to(device).to(memory_format=torch.channels_last)
     rule = optimiser.build(method.rule(), method.groups())
     history = checkpoint.restore(resume, method, rule)
