@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from stages import pretraining, regimes
@@ -14,6 +14,8 @@ from stages.supervision.budget import Labels
 from stages.training.device import half, pick
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from stages.training.method import Training
 
 Block = TypeVar("Block")
@@ -99,15 +101,41 @@ def operations(block: pretraining.Block, size: int) -> float:
     """Floating-point operations of a forward pass of a `pretrain` block's encoder, for one image of size x size. No
     weights are fetched."""
     import torch
-    from torch.utils.flop_counter import FlopCounterMode
 
     from stages import encoders
 
+    if pretraining.brings(block):
+        return _counted(lambda: pretraining.owner(block).untrained(block, size), size)
+    # the counter and the meta device import torch's compiler (1.4 s), which these small networks can do without
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        return _of_layers(encoders.build(block.encoder, size, [0.5] * 3, [0.25] * 3).eval(), size)
+
+
+def _of_layers(network: nn.Module, size: int) -> float:
+    """Of the convolutions and dense layers of a network that has no other costly ones; two for each multiplication."""
+    import torch
+
+    total = 0.0
+
+    def add(layer: nn.Conv2d | nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        # the weights that make one number of the output
+        total += 2.0 * output.numel() * layer.weight[0].numel()
+
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            layer.register_forward_hook(add)
+    network(torch.empty(1, 3, size, size))
+    return total
+
+
+def _counted(build: Callable[[], nn.Module], size: int) -> float:
+    """Of any network, by torch's counter, without memory for its weights where it can be built so."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
     def count() -> float:
-        if pretraining.brings(block):
-            network = pretraining.owner(block).untrained(block, size)
-        else:
-            network = encoders.build(block.encoder, size, [0.5] * 3, [0.25] * 3)
+        network = build()
         with FlopCounterMode(display=False) as counter:
             network.eval()(torch.empty(1, 3, size, size))
         return float(counter.get_total_flops())

@@ -2,7 +2,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
+from stages import encoders
+from stages.base import families
 from stages.base.errors import UserError
 from stages.project import estimate, params
 from tests.blocks import base, settings
@@ -13,6 +16,16 @@ def test_operations_of_known_nets() -> None:
     for encoder, wanted in (("resnet18", 1.11e9), ("wrn_28_2", 0.43e9)):
         block = settings("pretrain", "scratch", encoder=encoder)
         assert estimate.operations(block, 32) == pytest.approx(wanted, rel=0.01)
+
+
+@pytest.mark.parametrize("encoder", families.names("encoders"))
+def test_operations_are_those_that_torch_counts(encoder: str) -> None:
+    block = settings("pretrain", "scratch", encoder=encoder)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        encoders.build(encoder, 64, [0.5] * 3, [0.25] * 3).eval()(torch.empty(1, 3, 64, 64))
+    before = torch.get_rng_state()
+    assert estimate.operations(block, 64) == counter.get_total_flops()
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
