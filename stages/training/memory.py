@@ -17,8 +17,8 @@ _CHOICES = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD")
 
 
 def keep_freed(device: torch.device) -> bool:
-    """On the CPU, has glibc keep up to 512 MB of what is freed for what is asked for next, and returns whether it will. No
-    figure changes.
+    """On the CPU, has glibc keep up to 512 MB of what is freed for what is asked for next, and returns whether it will.
+    No figure changes.
 
     A step frees the maps of all its layers, and the next one asks for them again. By itself glibc gives them back to
     the system in between, which clears each page anew: up to 8 % of the processor time of a small network. Blocks above
