@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import re
 import sys
 from collections.abc import Callable
@@ -14,6 +15,10 @@ class UserError(Exception):
 
 def run(main: Callable[[], None]) -> None:
     """Calls the main function of a stage; what the user can mend ends in one line on stderr and exit status 1."""
+    if not gc.isenabled():
+        # what was imported so far stays: no need to look through it again and again
+        gc.freeze()
+        gc.enable()
     try:
         main()
     except UserError as error:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from stages.base.errors import UserError, run
+
+ROOT = Path(__file__).parent.parent
 
 
 def raises(error: BaseException):
@@ -49,3 +54,11 @@ def test_an_interrupted_run_ends_without_a_traceback(capsys) -> None:
 def test_a_bug_keeps_its_traceback(error) -> None:
     with pytest.raises(type(error)):
         run(raises(error))
+
+
+def test_the_collector_rests_while_a_stage_is_imported_and_works_in_it() -> None:
+    """As `python -m stages.<stage>` would find it; who imports the package finds it as it was."""
+    said = "import gc, stages.errors as e; print(gc.isenabled()); e.run(lambda: print(gc.isenabled()))"
+    for start, wanted in (("import sys; sys.argv[0] = '-m'", ["False", "True"]), ("pass", ["True", "True"])):
+        command = [sys.executable, "-c", f"{start}; {said}"]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split() == wanted
