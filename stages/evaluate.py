@@ -98,7 +98,7 @@ def of_history(history: pandas.DataFrame) -> dict[str, float | None]:
         "accuracy": None,
         "validation_accuracy_last": None if measured.empty else float(measured.iloc[-1]),
         "validation_accuracy_best": None if measured.empty else float(measured.max()),
-        "labels_used": int(history["labels_revealed"].iloc[-1]),
+        "labels_told": int(history["labels_told"].iloc[-1]),
         "epochs": len(history),
     }
 

@@ -37,7 +37,7 @@ def write_json(path: Path, content: Any) -> None:
 def write_model(name: str, accuracy: float | None, seeds: list[int]) -> None:
     folder = layout.EVALUATION / name
     per_class = {one: {"test_accuracy": accuracy, "introduced_epoch": 1, "forgetting": 0.1} for one in CLASSES}
-    scores = {"accuracy": accuracy, "accuracy/first_2": accuracy, "ari": 0.5, "labels_used": 40, "epochs": 3}
+    scores = {"accuracy": accuracy, "accuracy/first_2": accuracy, "ari": 0.5, "labels_told": 40, "epochs": 3}
     scores |= {"balanced_accuracy": accuracy, "macro_f1": accuracy}
     found = [{"seed": seed, "scores": scores, "per_class": per_class} for seed in seeds]
     write_json(folder / "scores.json", {"model": name, "regime": name, "seeds": found, "notes": ["a note"]})
@@ -48,7 +48,7 @@ def write_model(name: str, accuracy: float | None, seeds: list[int]) -> None:
     for seed in seeds:
         trained = layout.seed_folder(layout.MODELS / name, seed)
         trained.mkdir(parents=True)
-        history = {"epoch": [1, 2, 3], "labels_revealed": [10, 20, 40], "validation_accuracy": [0.1, "", accuracy]}
+        history = {"epoch": [1, 2, 3], "labels_told": [10, 20, 40], "validation_accuracy": [0.1, "", accuracy]}
         pd.DataFrame(history).to_csv(trained / "history.csv", index=False)
 
 
@@ -84,7 +84,7 @@ def test_tables_curves_pictures_and_page(capsys: pytest.CaptureFixture[str]) -> 
     assert list(chosen.columns) == ["strategy", "balance", "balance_std", "balance_n"]
     assert chosen.loc[0, ["strategy", "balance", "balance_n"]].tolist() == [NAMES.strategies[0], 0.905, 2]
     history = pd.read_csv("plots/history.csv")
-    assert list(history.columns) == ["model", "seed", "epoch", "round", "labels", "accuracy"]
+    assert list(history.columns) == ["model", "seed", "epoch", "round", "labels_told", "accuracy"]
     assert len(history) == 2 * 2 * 2
     assert {path.stem for path in Path("plots").glob("*.png")} == {
         *("accuracy", "learning_curves", "accuracy_by_labels", "per_class", "balance", "features", "curve-kmeans"),
@@ -218,7 +218,7 @@ def test_late_classes_of_which_nothing_was_measured_are_no_section() -> None:
 def train_in_rounds(model: str, accuracies: list[float]) -> None:
     for seed in (0, 1):
         told = [10 * 2**number for number in range(len(accuracies))]
-        history = {"epoch": range(1, len(told) + 1), "round": range(len(told)), "labels_revealed": told}
+        history = {"epoch": range(1, len(told) + 1), "round": range(len(told)), "labels_told": told}
         values = [one + (-1) ** (seed + number) / 200 for number, one in enumerate(accuracies)]
         path = layout.seed_folder(layout.MODELS / model, seed) / "history.csv"
         pd.DataFrame(history | {"validation_accuracy": values}).to_csv(path, index=False)

@@ -154,7 +154,7 @@ def test_select_label_feed_back_train_and_the_next_batch(project: Project, tmp_p
         found = layout.read_json(layout.EVALUATION / model / "scores.json")
         assert (found["seeds"][0]["scores"]["accuracy"] is not None) == tested
     told = [
-        one["scores"]["labels_used"]
+        one["scores"]["labels_told"]
         for one in layout.read_json(layout.EVALUATION / "supervised" / "scores.json")["seeds"]
     ]
     assert told == [BUDGET] * 2

@@ -128,7 +128,7 @@ def test_advice_across_revisions_is_on_the_figure_that_the_command_names(
 ) -> None:
     command(tmp_path, "git", "init", "-q", "-b", "main")
     for labels, f1 in ((100, 0.3), (200, 0.4)):
-        commit(tmp_path, {"probe": {"accuracy": 0.9, "macro_f1": f1, "labels_used": labels}})
+        commit(tmp_path, {"probe": {"accuracy": 0.9, "macro_f1": f1, "labels_told": labels}})
         command(tmp_path, "git", "tag", f"with_{labels}")
     monkeypatch.chdir(tmp_path)
     call(monkeypatch, "advice", "probe", "--revisions", "with_100", "with_200", "--metric", "macro_f1")
@@ -147,7 +147,7 @@ def write_histories(folder: Path, model: str, *, rounds: bool, labels: list[int]
         for number, told in enumerate(labels):
             for epoch in (1, 2):  # the first of two epochs is a bad one
                 value = accuracy(told) + 0.004 * (-1) ** (seed + number) if epoch == 2 else 0.1
-                row = {"epoch": 2 * number + epoch, "labels_revealed": told, "validation_accuracy": value}
+                row = {"epoch": 2 * number + epoch, "labels_told": told, "validation_accuracy": value}
                 rows.append(row | ({"round": number} if rounds else {}))
         path = layout.seed_folder(folder / layout.MODELS / model, seed) / "history.csv"
         path.parent.mkdir(parents=True)
@@ -180,7 +180,7 @@ def test_advice_by_rounds(workspace: Path) -> None:
     assert "gradual" not in done.stdout
     table = pd.read_csv(workspace / "advice.csv")
     assert table["model"].tolist() == ["active"]
-    assert table.loc[0, "labels"] == 800
+    assert table.loc[0, "labels_told"] == 800
     refused = advice("gradual")
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: gradual: no accuracy after rounds of labelling; train in rounds")
@@ -206,7 +206,7 @@ def budgets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, labels in (("few", 100), ("some", 400), ("many", 1600)):
         command(folder, "git", "checkout", "-qb", name)
         found: dict[str, float] = {"accuracy": accuracy(labels), "accuracy_std": 0.005, "accuracy_n": 3, "nmi": 0.1}
-        metrics = {"supervised": found | {"labels_used": labels}}
+        metrics = {"supervised": found | {"labels_told": labels}}
         if name == "some":
             metrics["probe"] = metrics["supervised"]
         commit(folder, metrics)

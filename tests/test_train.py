@@ -105,7 +105,7 @@ def test_the_passive_control_ends_as_if_told_at_once(project: Path) -> None:
 def test_the_history_runs_on_through_the_rounds(project: Path) -> None:
     history = pd.read_csv(of(project, "margin", 0, "history.csv"))
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5, 6] and history["round"].tolist() == [1, 1, 2, 2, 3, 3]
-    assert history["labels_revealed"].tolist() == [20, 20, 35, 35, 40, 40]
+    assert history["labels_told"].tolist() == [20, 20, 35, 35, 40, 40]
     assert history["label_balance"].between(0.5, 1).all()
     assert history["validation_accuracy"].notna().all()
     assert "round" not in pd.read_csv(of(project, "at_once", 0, "history.csv"))
@@ -123,11 +123,11 @@ def test_evaluation_counts_labels_and_takes_no_class_for_a_late_one(project: Pat
     for model in ("margin", "badge"):
         content = json.loads((project / "data" / "evaluation" / model / "scores.json").read_text())
         for seed in content["seeds"]:
-            assert seed["scores"]["labels_used"] == 40 and seed["scores"]["epochs"] == 6
+            assert seed["scores"]["labels_told"] == 40 and seed["scores"]["epochs"] == 6
             assert "late_classes" not in seed["scores"]
             assert {one["introduced_epoch"] for one in seed["per_class"].values()} == {1}
     curves = pd.read_csv(project / "plots" / "history.csv")
-    assert curves.query("model == 'margin' and seed == 1")["labels"].tolist() == [20, 20, 35, 35, 40, 40]
+    assert curves.query("model == 'margin' and seed == 1")["labels_told"].tolist() == [20, 20, 35, 35, 40, 40]
     assert "Late classes" not in (project / "metrics" / "compare.md").read_text()
 
 

@@ -25,7 +25,7 @@ class Points:
     """Measured so far, all [k]: labels told, ascending; accuracy, a mean over seeds; spread, the standard deviation
     over them (NaN: not known); seeds, how many."""
 
-    labels: np.ndarray
+    labels_told: np.ndarray
     accuracy: np.ndarray
     spread: np.ndarray
     seeds: np.ndarray
@@ -33,40 +33,40 @@ class Points:
     @property
     def counts(self) -> int:
         """How many different numbers of labels were told."""
-        return len(np.unique(self.labels))
+        return len(np.unique(self.labels_told))
 
     @property
     def last(self) -> float:
         """The mean accuracy with the most labels."""
-        return float(self.accuracy[self.labels == self.labels[-1]].mean())
+        return float(self.accuracy[self.labels_told == self.labels_told[-1]].mean())
 
 
 @dataclass(frozen=True)
 class Law:
-    """error(n) = drop * (n / labels)^-power + floor, in which `labels` is the most told so far, so that `drop` is what
-    more labels can still take away. One law (numbers), or one for each sample ([m])."""
+    """error(n) = drop * (n / labels_told)^-power + floor, in which `labels_told` is the most so far, so that `drop` is
+    what more labels can still take away. One law (numbers), or one for each sample ([m])."""
 
-    labels: float
+    labels_told: float
     drop: np.ndarray
     power: np.ndarray
     floor: np.ndarray
 
     def accuracy(self, labels: np.ndarray) -> np.ndarray:
         """[..., g] for g numbers of labels."""
-        reducible = np.exp(-self.power[..., None] * np.log(labels / self.labels))
+        reducible = np.exp(-self.power[..., None] * np.log(labels / self.labels_told))
         return 1 - self.floor[..., None] - self.drop[..., None] * reducible
 
     @property
     def now(self) -> np.ndarray:
-        """The accuracy at `labels`."""
+        """The accuracy at `labels_told`."""
         return 1 - self.floor - self.drop
 
     def more(self, accuracy: float) -> np.ndarray:
-        """How many labels more than `labels` reach the accuracy: none where it is there already, infinite where the law
-        never gets there."""
+        """How many labels more than `labels_told` reach the accuracy: none where it is there already, infinite where
+        the law never gets there."""
         left = 1 - self.floor - accuracy
         with np.errstate(over="ignore", divide="ignore"):
-            needed = self.labels * np.expm1(np.log(self.drop / np.where(left > 0, left, np.nan)) / self.power)
+            needed = self.labels_told * np.expm1(np.log(self.drop / np.where(left > 0, left, np.nan)) / self.power)
         return np.where(left > 0, np.maximum(needed, 0), np.where(accuracy > self.now, np.inf, 0))
 
 
@@ -91,7 +91,7 @@ class Forecast:
     @property
     def trusted(self) -> float:
         """Up to how many labels more than those told so far the law is taken to hold."""
-        return (REACH - 1) * self.law.labels
+        return (REACH - 1) * self.law.labels_told
 
     @property
     def helped(self) -> bool:
@@ -138,8 +138,8 @@ def forecast(points: Points, *, samples: int = 1000, seed: int = 0) -> Forecast:
     """
     if points.counts < 2:
         raise ValueError("a curve needs two numbers of labels")
-    scale = float(points.labels[-1])
-    steps = np.log(points.labels / scale)
+    scale = float(points.labels_told[-1])
+    steps = np.log(points.labels_told / scale)
     errors, freedom = _standard_errors(points)
     floored = points.counts > 2
     weights = np.ones(len(steps)) if errors is None else errors**-2
@@ -158,7 +158,7 @@ def forecast(points: Points, *, samples: int = 1000, seed: int = 0) -> Forecast:
     # Student's: the size of the noise is an estimate, too
     sizes = np.sqrt(freedom / generator.chisquare(freedom, (samples, 1)))
     noise = generator.standard_normal((samples, len(steps))) * sizes * errors
-    drawn, _ = _fit(1 - law.accuracy(points.labels) + noise, weights, steps, scale, floored)
+    drawn, _ = _fit(1 - law.accuracy(points.labels_told) + noise, weights, steps, scale, floored)
     return Forecast(points, law, drawn)
 
 

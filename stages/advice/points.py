@@ -19,36 +19,36 @@ if TYPE_CHECKING:
 
 
 def ends_of_rounds(curves: pandas.DataFrame) -> pandas.DataFrame:
-    """Of each round its last epoch alone; what is in no round stays. curves: as comparison.curves gives them."""
+    """Of each round its last epoch alone; what is in no round stays. curves: as tables.curves gives them."""
     last = curves.groupby(["model", "seed", "round"])["epoch"].transform("max")
     return curves[curves["round"].isna() | (curves["epoch"] == last)]
 
 
 def by_round(curves: pandas.DataFrame) -> dict[str, Points]:
     """Points of validation accuracy after each round that has labels, over seeds, for the models in rounds. Labels are
-    a mean over seeds. curves: as comparison.curves gives them."""
-    ends = ends_of_rounds(curves[curves["labels"] > 0]).dropna(subset=["round"])
+    a mean over seeds. curves: as tables.curves gives them."""
+    ends = ends_of_rounds(curves[curves["labels_told"] > 0]).dropna(subset=["round"])
     points = {}
     for model, rows in ends.groupby("model", sort=False):
         rounds = rows.groupby("round")
-        over = rounds["accuracy"].agg(["mean", "std", "count"]).assign(labels=rounds["labels"].mean())
-        points[str(model)] = _points(over[["labels", "mean", "std", "count"]].itertuples(index=False))
+        over = rounds["accuracy"].agg(["mean", "std", "count"]).assign(labels_told=rounds["labels_told"].mean())
+        points[str(model)] = _points(over[["labels_told", "mean", "std", "count"]].itertuples(index=False))
     return points
 
 
 def by_revision(metrics: Iterable[Mapping[str, Mapping[str, float]]], figure: str) -> dict[str, Points]:
-    """{model: {figure: value}} of each revision, as points of a figure against `labels_used`: for each model, the
+    """{model: {figure: value}} of each revision, as points of a figure against `labels_told`: for each model, the
     revisions that have both. The spread over seeds is <figure>_std, over <figure>_n seeds, where they stand there."""
     found: dict[str, list[tuple[float, float, float, int]]] = {}
     for models in metrics:
         for model, one in models.items():
-            if one.get("labels_used", 0) > 0 and figure in one:
+            if one.get("labels_told", 0) > 0 and figure in one:
                 spread, seeds = one.get(f"{figure}_std", math.nan), int(one.get(f"{figure}_n", 1))
-                found.setdefault(model, []).append((one["labels_used"], one[figure], spread, seeds))
+                found.setdefault(model, []).append((one["labels_told"], one[figure], spread, seeds))
     return {model: _points(rows) for model, rows in found.items()}
 
 
 def _points(rows: Iterable[tuple[float, ...]]) -> Points:
-    """From (labels, accuracy, spread, seeds), in any order."""
+    """From (labels told, accuracy, spread, seeds), in any order."""
     table = np.array(sorted(rows), dtype=float).reshape(-1, 4)
     return Points(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(np.int64))

@@ -23,7 +23,7 @@ def forecasts(points: Mapping[str, Points]) -> dict[str, Forecast]:
 def sentence(model: str, found: Forecast) -> str:
     """The advice in a line: "supervised: 62.1 % with 1,000 labels; about 180 more (95 %: 120 to 400) for the next point
     (63.1 %)"."""
-    so_far = f"{model}: {_percent(found.points.last)} with {_plain(found.law.labels)} labels"
+    so_far = f"{model}: {_percent(found.points.last)} with {_plain(found.law.labels_told)} labels"
     if not found.helped:
         return f"{so_far}; more labels have not helped so far, so no forecast"
     if abs(found.now - found.points.last) >= 0.0005:
@@ -46,18 +46,18 @@ def refusal(model: str, points: Points | None) -> str:
     """Why there is no advice on a model, and what to do."""
     why = "no accuracy after rounds of labelling"
     if points is not None:
-        why = f"{_percent(points.last)} with {_plain(points.labels[-1])} labels, and of no other number"
+        why = f"{_percent(points.last)} with {_plain(points.labels_told[-1])} labels, and of no other number"
     ways = "train in rounds with split.validation above 0, or with several labels.budget and name their revisions by"
     return f"{model}: {why}; {ways} --revisions"
 
 
 def written(found: Mapping[str, Forecast]) -> list[list[str]]:
     """The table for people, its head first: labels to add for each of GAINS."""
-    head = ["model", "labels", "accuracy (%)", "by the curve (%)"]
+    head = ["model", "labels told", "accuracy (%)", "by the curve (%)"]
     lines = [[*head, *(f"+{gain} point{'s' if gain > 1 else ''}" for gain in GAINS)]]
     for model, one in found.items():
         cells = [_cell(one, gain / 100) for gain in GAINS] if one.helped else ["–"] * len(GAINS)
-        now = [_plain(one.law.labels), f"{100 * one.points.last:.2f}", f"{100 * one.now:.2f}"]
+        now = [_plain(one.law.labels_told), f"{100 * one.points.last:.2f}", f"{100 * one.now:.2f}"]
         lines.append([model, *now, *cells])
     return lines
 
@@ -67,8 +67,8 @@ def rows(found: Mapping[str, Forecast]) -> list[dict[str, object]]:
     labels the curve is taken to hold; power and floor: of the law."""
     lines = []
     for model, one in found.items():
-        line: dict[str, object] = {"model": model, "labels": one.law.labels, "accuracy": one.points.last}
-        line |= {"curve": one.now, "points": len(one.points.labels), "trusted": one.trusted}
+        line: dict[str, object] = {"model": model, "labels_told": one.law.labels_told, "accuracy": one.points.last}
+        line |= {"curve": one.now, "points": len(one.points.labels_told), "trusted": one.trusted}
         line |= {"power": float(one.law.power), "floor": float(one.law.floor)} if one.helped else {}
         for gain in GAINS if one.helped else ():
             more = one.more(gain / 100)

@@ -46,7 +46,7 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
     measured = {
         "accuracy": accuracy["mean"].notna().any(),
         "learning_curves": len(curves) > 0,
-        "accuracy_by_labels": (curves["labels"] > 0).any(),
+        "accuracy_by_labels": (curves["labels_told"] > 0).any(),
         "per_class": by_class.notna().any(axis=None),
         "balance": balance["mean"].notna().any(),
         "features": features[features["figure"].isin(list(judges))]["mean"].notna().any(),

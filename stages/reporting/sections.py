@@ -190,7 +190,7 @@ def _models(results: Results, table: pandas.DataFrame) -> list[list[str]]:
         Column("knn_accuracy", "k-NN (%)"),
         Column("ari", "ARI", digits=3),
         Column("nmi", "NMI", digits=3),
-        Column("labels_used", "labels", digits=0),
+        Column("labels_told", "labels told", digits=0),
         Column("epochs", "epochs", digits=0),
     ]
     head, *lines = tables.rows(table, columns, "model")

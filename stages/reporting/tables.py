@@ -36,7 +36,7 @@ class Column:
 @dataclass(frozen=True)
 class Results:
     """What is compared. scores, strategies, extractors: name -> one mapping from figure to value for each seed;
-    per_class: model -> for each seed, class -> figures; curves: as comparison.curves gives them; confusions: counts
+    per_class: model -> for each seed, class -> figures; curves: as tables.curves gives them; confusions: counts
     [C, C]; embeddings: (float32 [n, d], labels int64 [n]) of the first seed; read_off: strategy -> the curve that the
     strategy read a parameter of its own off, as figures.read_off draws it; counts: part of the split -> class (or
     "unknown") -> images; rounds: model -> how many rounds and by which acquisition, of those in rounds; forecasts: of
@@ -122,8 +122,8 @@ def wide(table: pandas.DataFrame, head: str) -> pandas.DataFrame:
 
 
 def curves(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> pandas.DataFrame:
-    """(model, seed) -> history, as one long table: model, seed, epoch, round (NaN without rounds), labels, accuracy;
-    measured epochs only."""
+    """(model, seed) -> history, as one long table: model, seed, epoch, round (NaN without rounds), labels_told,
+    accuracy; measured epochs only."""
     import pandas as pd
 
     parts = [
@@ -133,7 +133,7 @@ def curves(histories: Mapping[tuple[str, int], pandas.DataFrame]) -> pandas.Data
                 "seed": seed,
                 "epoch": history["epoch"],
                 "round": pd.to_numeric(history.get("round", math.nan)),
-                "labels": history["labels_revealed"],
+                "labels_told": history["labels_told"],
                 "accuracy": pd.to_numeric(history.get("validation_accuracy", math.nan)),
             }
         )

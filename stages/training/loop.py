@@ -81,7 +81,7 @@ def fit(
         visits += visited
         row |= {
             "classes_seen": world.classes_seen[number],
-            "labels_revealed": world.labels_told(number),
+            "labels_told": world.labels_told(number),
             "images_shown": len(epoch.shown),
         }
         if any(parameter.requires_grad for parameter in method.encoder.parameters()):

@@ -15,7 +15,7 @@ from stages.reporting import tables
 
 
 def history(labels: list[int], accuracy: list[Any], rounds: list[int] | None = None) -> pd.DataFrame:
-    columns: dict[str, Any] = {"labels_revealed": labels, "validation_accuracy": accuracy}
+    columns: dict[str, Any] = {"labels_told": labels, "validation_accuracy": accuracy}
     return pd.DataFrame({"epoch": range(1, len(labels) + 1)} | ({"round": rounds} if rounds else {}) | columns)
 
 
@@ -31,7 +31,7 @@ def test_the_last_epoch_of_each_round_counts_over_seeds() -> None:
         ("active", 1): history(labels, [0.9, 0.4, 0.9, 0.4, 0.1, 0.7], rounds),
     }
     found = by_round(histories)["active"]
-    assert found.labels.tolist() == [10, 20, 30]
+    assert found.labels_told.tolist() == [10, 20, 30]
     assert found.accuracy == pytest.approx([0.3, 0.4, 0.6])
     assert found.spread == pytest.approx([math.sqrt(0.02), 0, math.sqrt(0.02)])
     assert found.seeds.tolist() == [2, 2, 2]
@@ -43,25 +43,25 @@ def test_the_epochs_of_a_schedule_are_no_curve() -> None:
 
 def test_a_round_that_was_not_measured_is_no_point() -> None:
     found = by_round({("m", 0): history([10, 10, 20, 20], [0.1, 0.2, None, None], [0, 0, 1, 1])})["m"]
-    assert found.labels.tolist() == [10]
+    assert found.labels_told.tolist() == [10]
     assert np.isnan(found.spread).all()
     assert by_round({("m", 0): history([10, 20], [None, None], [0, 1])}) == {}
 
 
 def test_a_round_without_a_label_has_no_place_on_the_curve() -> None:
     found = by_round({("m", 0): history([0, 10, 20], [0.1, 0.2, 0.3], [0, 1, 2])})["m"]
-    assert found.labels.tolist() == [10, 20]
+    assert found.labels_told.tolist() == [10, 20]
 
 
 def test_revisions_give_points_in_the_order_of_their_labels() -> None:
     metrics: list[dict[str, dict[str, float]]] = [
-        {"m": {"accuracy": 0.7, "labels_used": 400, "accuracy_std": 0.02, "accuracy_n": 3}, "probe": {"accuracy": 0.1}},
-        {"m": {"accuracy": 0.5, "labels_used": 100}, "other": {"accuracy": 0.3, "labels_used": 100}},
-        {"m": {"labels_used": 200}},
+        {"m": {"accuracy": 0.7, "labels_told": 400, "accuracy_std": 0.02, "accuracy_n": 3}, "probe": {"accuracy": 0.1}},
+        {"m": {"accuracy": 0.5, "labels_told": 100}, "other": {"accuracy": 0.3, "labels_told": 100}},
+        {"m": {"labels_told": 200}},
     ]
     found = points.by_revision(metrics, "accuracy")
     assert list(found) == ["m", "other"]
-    assert found["m"].labels.tolist() == [100, 400]
+    assert found["m"].labels_told.tolist() == [100, 400]
     assert found["m"].accuracy.tolist() == [0.5, 0.7]
     assert found["m"].spread[1] == 0.02 and np.isnan(found["m"].spread[0])
     assert found["m"].seeds.tolist() == [1, 3]

@@ -70,7 +70,7 @@ def test_the_table_for_people_and_the_rows_for_programs() -> None:
     found = words.forecasts(curves | {"one": points([0.5])})
     assert list(found) == ["good", "flat"]
     head, good, flat = words.written(found)
-    assert head == ["model", "labels", "accuracy (%)", "by the curve (%)", "+1 point", "+2 points", "+5 points"]
+    assert head == ["model", "labels told", "accuracy (%)", "by the curve (%)", "+1 point", "+2 points", "+5 points"]
     assert good[:4] == ["good", "800", "79.39", "79.39"]
     assert good[4].startswith("180 (") and good[6].endswith(" or more)")
     assert flat[4:] == ["–", "–", "–"]

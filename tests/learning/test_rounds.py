@@ -87,7 +87,7 @@ def test_rounds_run_on_and_are_the_same_twice(regime: str, tmp_path: Path) -> No
     assert same(model, again) and history == history_again and asked == asked_again
     assert [row["epoch"] for row in history] == list(range(1, 3 * EPOCHS + 1))
     assert [row["round"] for row in history] == [1] * EPOCHS + [2] * EPOCHS + [3] * EPOCHS
-    assert [row["labels_revealed"] for row in history[::EPOCHS]] == TOTALS
+    assert [row["labels_told"] for row in history[::EPOCHS]] == TOTALS
     for row, total in zip(history[::EPOCHS], TOTALS, strict=True):
         told = np.bincount(LABELS[[one["image"] for one in asked[:total]]], minlength=CLASSES)
         assert row["label_balance"] == pytest.approx(entropy(told, base=CLASSES))
@@ -191,7 +191,7 @@ def test_an_image_without_a_label_uses_up_its_place(tmp_path: Path) -> None:
     labels[list(nobody)] = -1
     _, history, then = run("supervised", tmp_path / "b", labels=labels, spy=seen.append)
     assert [len(one.labelled) for one in seen] == [8, 13 - sum(row["image"] in nobody for row in then[:13])]
-    assert [row["labels_revealed"] for row in history[::EPOCHS]][:2] == [len(one.labelled) for one in seen]
+    assert [row["labels_told"] for row in history[::EPOCHS]][:2] == [len(one.labelled) for one in seen]
     assert len({row["image"] for row in then}) == 15
     for one in seen:
         # asked about once is enough

@@ -30,7 +30,7 @@ def curves(seeds: int = 2, epochs: int = 4) -> pd.DataFrame:
         for seed in range(seeds)
         for epoch in range(1, epochs + 1)
     ]
-    return pd.DataFrame(rows, columns=["model", "seed", "epoch", "round", "labels", "accuracy"])
+    return pd.DataFrame(rows, columns=["model", "seed", "epoch", "round", "labels_told", "accuracy"])
 
 
 def in_rounds(seeds: int = 2) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def in_rounds(seeds: int = 2) -> pd.DataFrame:
     rows = curves(seeds, 6)
     epoch, asks = rows["epoch"], rows["model"] == "gradual"
     rounds = rows.assign(
-        round=(epoch + 1) // 2, labels=100 * ((epoch + 1) // 2), accuracy=0.1 * epoch - 0.3 * (epoch % 2)
+        round=(epoch + 1) // 2, labels_told=100 * ((epoch + 1) // 2), accuracy=0.1 * epoch - 0.3 * (epoch % 2)
     )
     return rows.where(~asks, rounds)
 
@@ -74,8 +74,8 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "curves, in rounds": lambda path: figures.learning_curves(in_rounds(), MODEL_NAMES, path),
     "curves, none": lambda path: figures.learning_curves(curves().iloc[:0], MODEL_NAMES, path),
     "labels": lambda path: figures.accuracy_by_labels(curves(), MODEL_NAMES, path),
-    "labels, none told": lambda path: figures.accuracy_by_labels(curves().assign(labels=0), MODEL_NAMES, path),
-    "labels, all equal": lambda path: figures.accuracy_by_labels(curves().assign(labels=7), MODEL_NAMES, path),
+    "labels, none told": lambda path: figures.accuracy_by_labels(curves().assign(labels_told=0), MODEL_NAMES, path),
+    "labels, all equal": lambda path: figures.accuracy_by_labels(curves().assign(labels_told=7), MODEL_NAMES, path),
     "advice": lambda path: figures.advice(forecasts(), MODEL_NAMES, path),
     "advice on seven models": lambda path: figures.advice(
         {f"m{i}": forecasts()["gradual" if i == 3 else "supervised"] for i in range(7)},

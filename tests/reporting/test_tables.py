@@ -66,7 +66,7 @@ def test_accuracies_and_macro_f1_are_shares() -> None:
     assert all(map(tables.is_accuracy, shares))
     assert all(map(tables.is_share, [*shares, "known_kept", "coverage"]))
     assert not tables.is_accuracy("known_kept")
-    assert not any(map(tables.is_share, ["nmi", "accuracy_n", "epochs", "labels_used"]))
+    assert not any(map(tables.is_share, ["nmi", "accuracy_n", "epochs", "labels_told"]))
 
 
 def test_wide_has_a_row_for_each_model_and_mean_std_n_of_each_figure(table: pd.DataFrame) -> None:
@@ -80,10 +80,10 @@ def test_wide_has_a_row_for_each_model_and_mean_std_n_of_each_figure(table: pd.D
 
 def test_curves_keep_measured_epochs_only() -> None:
     history = pd.DataFrame(
-        {"epoch": [1, 2, 3], "labels_revealed": [5, 10, 20], "validation_accuracy": [None, 0.4, 0.5], "loss": [3, 2, 1]}
+        {"epoch": [1, 2, 3], "labels_told": [5, 10, 20], "validation_accuracy": [None, 0.4, 0.5], "loss": [3, 2, 1]}
     )
     curves = tables.curves({("m", 0): history, ("m", 1): history})
-    assert list(curves.columns) == ["model", "seed", "epoch", "round", "labels", "accuracy"]
+    assert list(curves.columns) == ["model", "seed", "epoch", "round", "labels_told", "accuracy"]
     assert curves["round"].isna().all()
     assert curves.drop(columns="round").values.tolist() == [
         ["m", 0, 2, 10, 0.4],
@@ -94,7 +94,7 @@ def test_curves_keep_measured_epochs_only() -> None:
 
 
 def test_curves_keep_rounds() -> None:
-    history = pd.DataFrame({"epoch": [1, 2], "round": [1, 2], "labels_revealed": [5, 10], "validation_accuracy": 0.5})
+    history = pd.DataFrame({"epoch": [1, 2], "round": [1, 2], "labels_told": [5, 10], "validation_accuracy": 0.5})
     curves = tables.curves({("asks", 0): history, ("told", 0): history.drop(columns="round")})
     assert curves.loc[curves["model"] == "asks", "round"].tolist() == [1, 2]
     assert curves.loc[curves["model"] == "told", "round"].isna().all()

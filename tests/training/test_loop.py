@@ -16,7 +16,7 @@ def test_a_row_for_each_epoch_says_what_was_seen_and_told(tmp_path: Path) -> Non
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert [row["classes_seen"] for row in history] == [1, 1, 2]
     assert [row["images_shown"] for row in history] == [20, 20, 40]
-    assert history[0]["labels_revealed"] < history[-1]["labels_revealed"] <= 15
+    assert history[0]["labels_told"] < history[-1]["labels_told"] <= 15
     for name in ("loss", "loss/contrast", "loss/cross_entropy", "lr/encoder", "lr/probe"):
         assert all(row[name] > 0 for row in history)
 

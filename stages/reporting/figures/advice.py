@@ -33,8 +33,8 @@ def advice(forecasts: Mapping[str, Forecast], models: Sequence[str], path: Path)
     columns = min(math.ceil(len(order) ** 0.5), _COLUMNS)
     lines = -(-len(order) // columns)
     width, height = (4.6, 3.7) if columns == 1 else (0.6 + 2.1 * columns, 1.3 + 1.6 * lines)
-    so_far = np.array([found.law.labels for found in forecasts.values()])
-    ends = [np.array([found.points.labels[0], _last(found)]) for found in forecasts.values()]
+    so_far = np.array([found.law.labels_told for found in forecasts.values()])
+    ends = [np.array([found.points.labels_told[0], _last(found)]) for found in forecasts.values()]
     with picture(path, width, height) as figure:
         axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
         plain_log(axes[0, 0], np.concatenate(ends), so_far.max(), 0.1 if columns == 1 else 0.2)
@@ -56,10 +56,10 @@ def advice(forecasts: Mapping[str, Forecast], models: Sequence[str], path: Path)
 
 
 def _panel(axis: Axes, found: Forecast, colour: str, marker: str) -> None:
-    points, so_far, last = found.points, found.law.labels, _last(found)
+    points, so_far, last = found.points, found.law.labels_told, _last(found)
     spread = np.nan_to_num(points.spread)
     axis.errorbar(
-        points.labels,
+        points.labels_told,
         points.accuracy,
         yerr=spread if spread.any() else None,
         color=colour,
@@ -72,10 +72,10 @@ def _panel(axis: Axes, found: Forecast, colour: str, marker: str) -> None:
     if not found.helped:
         axis.text(0.96, 0.06, "no forecast", transform=axis.transAxes, ha="right", fontsize=8, color="#777777")
         return
-    for first, end, dash in ((points.labels[0], so_far, "solid"), (so_far, last, _AHEAD)):
+    for first, end, dash in ((points.labels_told[0], so_far, "solid"), (so_far, last, _AHEAD)):
         grid = np.geomspace(first, end, 60)
         axis.plot(grid, found.law.accuracy(grid), color=colour, linestyle=dash, linewidth=1.2)
-    grid = np.geomspace(points.labels[0], last, 120)
+    grid = np.geomspace(points.labels_told[0], last, 120)
     if (band := found.band(grid)) is not None:
         axis.fill_between(grid, *np.clip(band, 0, 1), color=colour, alpha=0.15, linewidth=0)
     more = found.more(0.01)
@@ -116,4 +116,4 @@ def _legend(figure: Figure, forecasts: Mapping[str, Forecast], columns: int) -> 
 
 def _last(found: Forecast) -> float:
     """The most labels for which the law is drawn."""
-    return found.law.labels + found.trusted
+    return found.law.labels_told + found.trusted

@@ -56,30 +56,30 @@ def learning_curves(curves: pandas.DataFrame, models: Sequence[str], path: Path)
 def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
     """Validation accuracy against the labels told so far, on a log axis.
 
-    curves: columns model, seed, epoch, round (NaN without rounds), labels, accuracy. A model that is told more as it
-    trains is a line through its epochs with a mark at the last, one that trains in rounds a line through the last
+    curves: columns model, seed, epoch, round (NaN without rounds), labels_told, accuracy. A model that is told more as
+    it trains is a line through its epochs with a mark at the last, one that trains in rounds a line through the last
     epochs of its rounds, each with a dot; one that is told all at once is its last epoch's mark. Error bars of marks
     and dots are one standard deviation over seeds, and so are bands along epochs, of a few lines. Models are moved
     sideways a little, so that none lies under another. Epochs without any label have no place on a log axis and are
     left out.
     """
     looks = styles(models)
-    told = ends_of_rounds(curves[curves["labels"] > 0])
+    told = ends_of_rounds(curves[curves["labels_told"] > 0])
     with picture(path, 6.6, max(3.4, 0.19 * len(models) + 0.8)) as figure:
         axis = figure.add_subplot()
-        plain_log(axis, told["labels"].to_numpy(), told["labels"].max())
+        plain_log(axis, told["labels_told"].to_numpy(), told["labels_told"].max())
         tables = {model: _over_seeds(told[told["model"] == model], "epoch") for model in _by_last(told, models)}
-        lines = [model for model, epochs in tables.items() if epochs["labels"].nunique() > 1]
+        lines = [model for model, epochs in tables.items() if epochs["labels_told"].nunique() > 1]
         aside = _aside(axis, [model for model in models if model in tables])
         for model, epochs in tables.items():
             look, rounds = looks[model], told.loc[told["model"] == model, "round"].notna().any()
-            epochs["labels"] *= aside[model]
+            epochs["labels_told"] *= aside[model]
             if model in lines:
-                axis.plot(epochs["labels"], epochs["mean"], color=look.colour, linestyle=look.dash, linewidth=1.2)
+                axis.plot(epochs["labels_told"], epochs["mean"], color=look.colour, linestyle=look.dash, linewidth=1.2)
                 if rounds:
                     _marks(axis, epochs[:-1], look, markersize=3, elinewidth=0.8)
                 elif len(lines) <= _BANDS:
-                    _band(axis, epochs, "labels", look)
+                    _band(axis, epochs, "labels_told", look)
             _marks(
                 axis,
                 epochs[-1:],
@@ -113,7 +113,7 @@ def _marks(axis: Axes, epochs: pandas.DataFrame, look: Style, linestyle: Any = "
     """Marks with the standard deviation as error bars, where there is one."""
     spread = epochs["std"].to_numpy()
     axis.errorbar(
-        epochs["labels"],
+        epochs["labels_told"],
         epochs["mean"],
         yerr=np.nan_to_num(spread) if np.isfinite(spread).any() else None,
         color=look.colour,
@@ -124,11 +124,11 @@ def _marks(axis: Axes, epochs: pandas.DataFrame, look: Style, linestyle: Any = "
 
 
 def _over_seeds(rows: pandas.DataFrame, by: str) -> pandas.DataFrame:
-    """Mean, spread and count of the accuracy, and the mean of the labels, over the seeds of one model."""
+    """Mean, spread and count of the accuracy, and the mean of the labels told, over the seeds of one model."""
     groups = rows.dropna(subset=["accuracy"]).groupby(by)
     table = groups["accuracy"].agg(mean="mean", std="std", n="count")
-    if "labels" in rows:
-        table["labels"] = groups["labels"].mean()
+    if "labels_told" in rows:
+        table["labels_told"] = groups["labels_told"].mean()
     return table.reset_index()
 
 
