@@ -87,13 +87,13 @@ def main() -> None:
             start_folder = layout.seed_folder(start, seed)
             learn = partial(job.learn, seed, start_folder, images, measure.Embedded(held_out, hardware.half))
             if settings.follows == "rounds":
-                ask = partial(acquisition.member(settings.acquisition.name).ask, settings=settings.acquisition)
+                query = partial(acquisition.member(settings.acquisition.name).query, settings=settings.acquisition)
                 embedded = measure.Embedded(images, hardware.half)
-                classifier, history, asked = alternate(
-                    plans[seed], learn, partial(job.tell, seed), ask, embedded, scratch
+                classifier, history, queries = alternate(
+                    plans[seed], learn, partial(job.tell, seed), query, embedded, scratch
                 )
-                rows = [row | {"image": pool.names[row["image"]]} for row in asked]
-                layout.write_table(seed_folder / "asked.csv", rows)
+                rows = [row | {"image": pool.names[row["image"]]} for row in queries]
+                layout.write_table(seed_folder / "queries.csv", rows)
             else:
                 classifier, history = learn(None, first[seed], scratch / f"seed-{seed}.safetensors", None)
             encoder, head = classifier.kept()

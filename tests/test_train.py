@@ -85,15 +85,15 @@ def of(project: Path, model: str, seed: int, file: str = "") -> Path:
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("model", ["passive", "margin", "badge"])
-def test_what_was_asked_is_written_for_people(project: Path, model: str, seed: int) -> None:
-    asked = pd.read_csv(of(project, model, seed, "asked.csv"))
-    assert list(asked.columns) == ["round", "rank", "image", "score"]
-    assert asked["rank"].tolist() == list(range(1, 41))
-    assert asked["round"].tolist() == [1] * 20 + [2] * 15 + [3] * 5
-    assert asked["image"].is_unique and asked["score"].notna().tolist() == [False] * 20 + [model == "margin"] * 20
+def test_queries_are_written_for_people(project: Path, model: str, seed: int) -> None:
+    queries = pd.read_csv(of(project, model, seed, "queries.csv"))
+    assert list(queries.columns) == ["round", "rank", "image", "score"]
+    assert queries["rank"].tolist() == list(range(1, 41))
+    assert queries["round"].tolist() == [1] * 20 + [2] * 15 + [3] * 5
+    assert queries["image"].is_unique and queries["score"].notna().tolist() == [False] * 20 + [model == "margin"] * 20
     chosen = pd.read_csv(project / "data" / "selection" / "random" / "chosen.csv").query(f"seed == {seed}")
-    assert asked["image"][:20].tolist() == chosen["image"][:20].tolist()
-    assert (asked["image"].tolist() == chosen["image"].tolist()) == (model == "passive")
+    assert queries["image"][:20].tolist() == chosen["image"][:20].tolist()
+    assert (queries["image"].tolist() == chosen["image"].tolist()) == (model == "passive")
 
 
 def test_the_passive_control_ends_as_if_told_at_once(project: Path) -> None:
@@ -115,8 +115,8 @@ def test_only_images_that_are_shown_are_asked_about(project: Path) -> None:
     with np.load(project / "data" / "split" / "pool.npz") as pool:
         names = np.load(project / "data" / "raw" / "train" / "names.npy")[pool["indices"]]
         label = dict(zip(names, pool["labels"], strict=True))
-    asked = pd.read_csv(of(project, "few_classes", 0, "asked.csv"))
-    assert len(asked) == 40 and {label[name] for name in asked["image"]} == {0, 1, 2, 3}
+    queries = pd.read_csv(of(project, "few_classes", 0, "queries.csv"))
+    assert len(queries) == 40 and {label[name] for name in queries["image"]} == {0, 1, 2, 3}
 
 
 def test_evaluation_counts_labels_and_takes_no_class_for_a_late_one(project: Path) -> None:
@@ -158,17 +158,17 @@ def test_a_budget_that_the_start_spends_is_one_round_and_said_to_be(
     stage("train", "badge")
     said = "models.badge: labels.budget=20 is spent with rounds.start=20: one round, and nothing is asked\n"
     assert said in capsys.readouterr().err
-    assert pd.read_csv(of(copy, "badge", 0, "asked.csv"))["round"].tolist() == [1] * 20
+    assert pd.read_csv(of(copy, "badge", 0, "queries.csv"))["round"].tolist() == [1] * 20
 
 
 def test_a_budget_above_what_is_shown_asks_about_all_of_it(change: Callable[..., Path]) -> None:
     copy = change("copy", labels={"budget": "100%"}, rounds={"step": 10_000})
     stage("train", "few_classes")
-    asked = pd.read_csv(of(copy, "few_classes", 1, "asked.csv"))
+    queries = pd.read_csv(of(copy, "few_classes", 1, "queries.csv"))
     with np.load(copy / "data" / "split" / "pool.npz") as pool:
         names = np.load(copy / "data" / "raw" / "train" / "names.npy")[pool["indices"][pool["labels"] < 4]]
-    assert len(names) > 100 and sorted(asked["image"]) == sorted(names)
-    assert asked["round"].tolist() == [1] * 20 + [2] * (len(names) - 20)
+    assert len(names) > 100 and sorted(queries["image"]) == sorted(names)
+    assert queries["round"].tolist() == [1] * 20 + [2] * (len(names) - 20)
 
 
 def test_rounds_that_go_on_begin_as_those_that_restart_and_end_elsewhere(
@@ -202,7 +202,7 @@ def test_a_killed_run_does_not_go_on_with_rounds_of_another_plan(
     raw["rounds"]["step"] = 10
     (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
     stage("train", "margin")
-    assert pd.read_csv(of(copy, "margin", 0, "asked.csv"))["round"].tolist() == [1] * 20 + [2] * 10 + [3] * 10
+    assert pd.read_csv(of(copy, "margin", 0, "queries.csv"))["round"].tolist() == [1] * 20 + [2] * 10 + [3] * 10
 
 
 def test_a_killed_run_goes_on_as_nothing_but_itself(
@@ -282,12 +282,12 @@ def test_the_stage_tells_no_label_that_was_not_asked_for(
     (blind / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
     ranking = blind / "data" / "selection" / "random" / "ranking.npy"
     np.save(ranking, np.load(ranking)[:1])
-    told = np.isin(names, pd.read_csv(of(project, model, 0, "asked.csv"))["image"])
+    told = np.isin(names, pd.read_csv(of(project, model, 0, "queries.csv"))["image"])
     others = np.random.default_rng(0).permutation(pool["labels"][~told])
     assert (others != pool["labels"][~told]).sum() > 900
     pool["labels"][~told] = others
     np.savez(path, **pool)
     monkeypatch.chdir(blind)
     stage("train", model)
-    for file in ("weights.safetensors", "head.safetensors", "history.csv", "asked.csv"):
+    for file in ("weights.safetensors", "head.safetensors", "history.csv", "queries.csv"):
         assert of(blind, model, 0, file).read_bytes() == of(project, model, 0, file).read_bytes(), file

@@ -1,7 +1,7 @@
-"""Acquisitions that say which images a model asks about next, from what it makes of the pool; one file each.
+"""Acquisitions: the query of a model, which images it wants labelled next, from what it makes of the pool; a file each.
 
 A member has `Settings(Acquisition)` (with `name`, its file's name, and its own options) and
-`ask(candidates, settings) -> Asked`. It learns which images are labelled, and of no label what it says.
+`query(candidates, settings) -> Query`. It is told which images are labelled, and no label.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Candidates:
     """A pool of N images as the model sees it after a round, all on one device.
 
     embedding: float32 [N, d], the encoder's; head: gives logits [N, C] of it. labelled: int64 [l], images whose labels
-    are told; askable: int64 [n], ascending, those shown that nobody has been asked about; ranked: the same in the order
-    of the ranking. count: how many to ask about, 1 to n. round: from 1, the one that is over.
+    are told; askable: int64 [n], ascending, those shown and not queried so far; ranked: the same in the order
+    of the ranking. count: how many to query, 1 to n. round: from 1, the one that is over.
     Raises UserError for a count that the images cannot give, and for an embedding or logits that are not finite.
     """
 
@@ -60,7 +60,7 @@ class Candidates:
         seed: int,
         round: int,
     ) -> Candidates:
-        """From the images labelled and those that may be asked about, int64 [l] and [n], the latter in the order of the
+        """From the images labelled and those that may be queried, int64 [l] and [n], the latter in the order of the
         ranking."""
 
         def there(indices: np.ndarray) -> Tensor:
@@ -85,12 +85,12 @@ class Candidates:
         return logits.float()
 
     def probabilities(self) -> Tensor:
-        """Softmax of the logits of the images that may be asked about, float64 [n, C]: in float32 too many of a sure
+        """Softmax of the logits of the images that may be queried, float64 [n, C]: in float32 too many of a sure
         model are 1."""
         return self.logits()[self.askable].double().softmax(1)
 
     def joined(self, normalise: bool) -> Tensor:
-        """Embeddings of the images labelled, then of those that may be asked about, float32 [l + n, d], of length 1 if
+        """Embeddings of the images labelled, then of those that may be queried, float32 [l + n, d], of length 1 if
         so wanted; zeros stay zeros."""
         points = self.embedding[torch.cat([self.labelled, self.askable])]
         return functional.normalize(points, dim=1) if normalise else points
@@ -101,7 +101,7 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """indices: int64 [count], distinct images of the pool, the most wanted first; scores: [count], by which they were
     chosen, or None where no figure of a single image says it."""
 
@@ -114,7 +114,7 @@ class Member(Protocol):
 
     Settings: type[Acquisition]
 
-    def ask(self, candidates: Candidates, settings: Acquisition) -> Asked: ...
+    def query(self, candidates: Candidates, settings: Acquisition) -> Query: ...
 
 
 def member(name: str) -> Member:
@@ -122,7 +122,7 @@ def member(name: str) -> Member:
     return cast("Member", families.load("acquisition", name))
 
 
-def highest(candidates: Candidates, scores: Tensor) -> Asked:
+def highest(candidates: Candidates, scores: Tensor) -> Query:
     """The images of the highest scores [n], those of `candidates.askable`; ties by the lower index."""
     found, order = scores.sort(descending=True, stable=True)
-    return Asked(candidates.askable[order[: candidates.count]], found[: candidates.count])
+    return Query(candidates.askable[order[: candidates.count]], found[: candidates.count])

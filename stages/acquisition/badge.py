@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stages.acquisition import Acquisition, Asked, Candidates
+from stages.acquisition import Acquisition, Candidates, Query
 
 # of a squared distance, against the squares it is the difference of: nearer is the same point, for all float64 can tell
 _SAME = 1e-12
@@ -19,7 +19,7 @@ class Settings(Acquisition):
     name: Literal["badge"]
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
+def query(candidates: Candidates, settings: Settings) -> Query:
     """By the gradient of the head's weights, g = (p - onehot(argmax p)) x h, if the model's guess were the label: the
     first has the longest, as in the released code, each further one is drawn by the squared distance of its gradient to
     the nearest of those drawn (k-means++), and at random where all that are left are the same as one of them.
@@ -31,7 +31,7 @@ def ask(candidates: Candidates, settings: Settings) -> Asked:
     residual = candidates.probabilities()
     residual -= functional.one_hot(residual.argmax(1), residual.shape[1])
     order = spread(residual, embedding, candidates.rng().random(candidates.count))
-    return Asked(candidates.askable[order], None)
+    return Query(candidates.askable[order], None)
 
 
 def spread(residual: Tensor, embedding: Tensor, draws: np.ndarray) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from stages.acquisition import Acquisition, Asked, Candidates, highest
+from stages.acquisition import Acquisition, Candidates, Query, highest
 
 ROWS = 4096  # images at a time
 
@@ -28,9 +28,9 @@ class Settings(Acquisition):
 
 
 @torch.no_grad()
-def ask(candidates: Candidates, settings: Settings) -> Asked:
+def query(candidates: Candidates, settings: Settings) -> Query:
     """By H(mean p) - mean H(p) over the passes, in nats: the information that the label has about the model. A pass
-    drops the same entries for all images, as one variant of the model is asked about all of them."""
+    drops the same entries for all images, as one variant of the model judges all of them."""
     embedding = candidates.embedding
     drawn = candidates.rng().random((settings.passes, embedding.shape[1])) >= settings.dropout
     variants = torch.from_numpy(drawn).to(embedding) / (1 - settings.dropout)

@@ -1,5 +1,5 @@
-"""Coreset on what the model has learnt: the pool is covered by the smallest balls about the images labelled and asked
-about (Sener and Savarese 2018)."""
+"""Coreset on what the model has learnt: the smallest balls about the images labelled and queried cover the pool (Sener
+and Savarese 2018)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from stages.acquisition import Acquisition, Asked, Candidates
+from stages.acquisition import Acquisition, Candidates, Query
 from stages.geometry.k_centre import further, k_centre
 
 
@@ -18,11 +18,11 @@ class Settings(Acquisition):
     normalise: bool
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
+def query(candidates: Candidates, settings: Settings) -> Query:
     """Always the image farthest from all those labelled and chosen; the first at random if there is none."""
     points, known = candidates.joined(settings.normalise), len(candidates.labelled)
     if known:
         found = further(points, candidates.count, torch.arange(known, device=points.device)) - known
     else:
         found = k_centre(points, candidates.count, first=int(candidates.rng().integers(len(points))))
-    return Asked(candidates.askable[found], None)
+    return Query(candidates.askable[found], None)

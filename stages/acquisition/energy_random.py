@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from stages.acquisition import Acquisition, Asked, Candidates
+from stages.acquisition import Acquisition, Candidates, Query
 
 
 class Settings(Acquisition):
@@ -19,7 +19,7 @@ class Settings(Acquisition):
     strata: int = Field(ge=2)
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
+def query(candidates: Candidates, settings: Settings) -> Query:
     """The energy is -logsumexp of the logits (Liu et al. 2020, eq. 4, at temperature 1). Strata take turns, the one of
     the lowest energies first, so that the first of the images are spread as well."""
     energy = -candidates.logits()[candidates.askable].double().logsumexp(1)
@@ -28,4 +28,4 @@ def ask(candidates: Candidates, settings: Settings) -> Asked:
     strata = [rng.permutation(stratum) for stratum in np.array_split(order, settings.strata)]
     turns = [stratum[turn] for turn in range(len(strata[0])) for stratum in strata if turn < len(stratum)]
     chosen = torch.tensor(turns[: candidates.count], device=energy.device)
-    return Asked(candidates.askable[chosen], energy[chosen])
+    return Query(candidates.askable[chosen], energy[chosen])

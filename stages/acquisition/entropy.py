@@ -6,13 +6,13 @@ from typing import Literal
 
 import torch
 
-from stages.acquisition import Acquisition, Asked, Candidates, highest
+from stages.acquisition import Acquisition, Candidates, Query, highest
 
 
 class Settings(Acquisition):
     name: Literal["entropy"]
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
+def query(candidates: Candidates, settings: Settings) -> Query:
     """By -sum p log p, in nats."""
     return highest(candidates, torch.special.entr(candidates.probabilities()).sum(1))

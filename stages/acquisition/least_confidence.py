@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stages.acquisition import Acquisition, Asked, Candidates, highest
+from stages.acquisition import Acquisition, Candidates, Query, highest
 
 
 class Settings(Acquisition):
     name: Literal["least_confidence"]
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
+def query(candidates: Candidates, settings: Settings) -> Query:
     """By 1 - max p."""
     return highest(candidates, 1 - candidates.probabilities().amax(1))

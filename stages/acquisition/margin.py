@@ -6,14 +6,14 @@ from typing import Literal
 
 import torch
 
-from stages.acquisition import Acquisition, Asked, Candidates, highest
+from stages.acquisition import Acquisition, Candidates, Query, highest
 
 
 class Settings(Acquisition):
     name: Literal["margin"]
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
+def query(candidates: Candidates, settings: Settings) -> Query:
     """By 1 - (p1 - p2), where p1 and p2 are the largest two probabilities. With a single class all images are equal."""
     probabilities = candidates.probabilities()
     if probabilities.shape[1] == 1:

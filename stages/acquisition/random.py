@@ -6,13 +6,13 @@ from typing import Literal
 
 import torch
 
-from stages.acquisition import Acquisition, Asked, Candidates
+from stages.acquisition import Acquisition, Candidates, Query
 
 
 class Settings(Acquisition):
     name: Literal["random"]
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
+def query(candidates: Candidates, settings: Settings) -> Query:
     order = candidates.rng().permutation(len(candidates.askable))[: candidates.count]
-    return Asked(candidates.askable[torch.from_numpy(order).to(candidates.askable.device)], None)
+    return Query(candidates.askable[torch.from_numpy(order).to(candidates.askable.device)], None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from stages.acquisition import Acquisition, Asked, Candidates
+from stages.acquisition import Acquisition, Candidates, Query
 
 
 class Settings(Acquisition):
     name: Literal["ranking"]
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
-    return Asked(candidates.ranked[: candidates.count], None)
+def query(candidates: Candidates, settings: Settings) -> Query:
+    return Query(candidates.ranked[: candidates.count], None)

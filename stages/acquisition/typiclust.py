@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from stages.acquisition import Acquisition, Asked, Candidates
+from stages.acquisition import Acquisition, Candidates, Query
 from stages.geometry.typicality import typical
 
 
@@ -24,8 +24,8 @@ class Settings(Acquisition):
     smallest: int = Field(ge=0)
 
 
-def ask(candidates: Candidates, settings: Settings) -> Asked:
-    """Clusters anew in each round, of the images labelled and those that may be asked about. By their typicality."""
+def query(candidates: Candidates, settings: Settings) -> Query:
+    """Clusters anew in each round, of the images labelled and those that may be queried; by their typicality."""
     known = len(candidates.labelled)
     indices, _, typicality = typical(
         candidates.joined(settings.normalise),
@@ -36,4 +36,4 @@ def ask(candidates: Candidates, settings: Settings) -> Asked:
         neighbours=settings.neighbours,
         smallest=settings.smallest,
     )
-    return Asked(candidates.askable[indices - known], typicality)
+    return Query(candidates.askable[indices - known], typicality)

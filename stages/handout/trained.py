@@ -63,5 +63,5 @@ class Trained:
             # as many draws as there were requests: another after these answers
             round=1 + len(labelled),
         )
-        found = families.load("acquisition", self.acquisition.name).ask(candidates, self.acquisition)
+        found = families.load("acquisition", self.acquisition.name).query(candidates, self.acquisition)
         return found.indices.cpu().numpy(), None if found.scores is None else found.scores.cpu().numpy()

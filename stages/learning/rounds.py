@@ -1,4 +1,4 @@
-"""Active rounds: train, let the model ask for more labels, train again, until the budget is spent."""
+"""Active rounds: train, let the model query more labels, train again, until the budget is spent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.acquisition import Asked, Candidates
+from stages.acquisition import Candidates, Query
 from stages.base.files import whole_file
 from stages.measures.balance import balance
 from stages.regimes import Classifier
@@ -23,7 +23,7 @@ Learn = Callable[[int, Told, Path, Path | None], tuple[Classifier, list[Row]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """ranking: int64 [n], the images that may be asked about, in order; totals: how many of them have been asked about
+    """ranking: int64 [n], the images that may be queried, in order; totals: how many of them have been queried
     by the beginning of each round; restart: whether each round begins anew; else the weights go on."""
 
     ranking: np.ndarray
@@ -36,21 +36,21 @@ def alternate(
     plan: Plan,
     learn: Learn,
     tell: Callable[[np.ndarray], Told],
-    ask: Callable[[Candidates], Asked],
+    query: Callable[[Candidates], Query],
     pool: Embedded,
     scratch: Path,
 ) -> tuple[Classifier, list[Row], list[Row]]:
-    """The model of the last round, the history of all rounds, and a row for each image asked about, in order: `round`,
-    the first that could use its label, `rank` from 1, `image` (its index), `score` (the acquisition's, or None).
+    """The model of the last round, the history of all rounds, and a row for each image queried, in order: `round`, the
+    first that could use its label, `rank` from 1, `image` (its index), `score` (the acquisition's, or None).
 
-    tell gives the labels of the images asked about so far; one that has none uses up its place all the same. The
+    tell gives the labels of the images queried so far; one that has none uses up its place all the same. The
     history's epochs run on; it also has the `round`, and the `label_balance` of the labels told (balance.balance).
     What a round leaves behind lies in `scratch`, whole or not at all: a killed run goes on from the last finished epoch
-    or request, with the same result.
+    or query, with the same result.
     """
 
     def train(number: int) -> tuple[Told, Classifier, list[Row]]:
-        told = tell(_images(asked))
+        told = tell(_images(queries))
         before = _file(scratch, plan, number - 1, "safetensors") if number > 1 and not plan.restart else None
         classifier, rows = learn(number, told, _file(scratch, plan, number, "safetensors"), before)
         spread = balance(told.counts(0))
@@ -58,12 +58,12 @@ def alternate(
         return told, classifier, [one | row | one for one, row in zip(first, rows, strict=True)]
 
     history: list[Row] = []
-    asked = _rows(1, plan.ranking[: plan.totals[0]].tolist(), None, 0)
+    queries = _rows(1, plan.ranking[: plan.totals[0]].tolist(), None, 0)
     for number, total in enumerate(plan.totals[1:], 1):
         record = _file(scratch, plan, number, "json")
         if not record.exists():
             told, classifier, rows = train(number)
-            found = ask(_candidates(plan, number, total - len(asked), _images(asked), told, classifier, pool))
+            found = query(_candidates(plan, number, total - len(queries), _images(queries), told, classifier, pool))
             scores = None if found.scores is None else found.scores.tolist()
             content = {"history": rows, "images": found.indices.tolist(), "scores": scores}
             with whole_file(record) as path:
@@ -72,19 +72,19 @@ def alternate(
         # from the file in any case: a run that goes on has nothing else
         done = json.loads(record.read_text(encoding="utf-8"))
         history += done["history"]
-        asked += _rows(number + 1, done["images"], done["scores"], len(asked))
+        queries += _rows(number + 1, done["images"], done["scores"], len(queries))
     _, classifier, rows = train(len(plan.totals))
-    return classifier, history + rows, asked
+    return classifier, history + rows, queries
 
 
 def _candidates(
-    plan: Plan, number: int, count: int, asked: np.ndarray, told: Told, classifier: Classifier, pool: Embedded
+    plan: Plan, number: int, count: int, queried: np.ndarray, told: Told, classifier: Classifier, pool: Embedded
 ) -> Candidates:
     return Candidates.among(
         pool.by(classifier),
         classifier.kept()[1],
         known=told.world.told(0),
-        ranked=plan.ranking[~np.isin(plan.ranking, asked)],
+        ranked=plan.ranking[~np.isin(plan.ranking, queried)],
         count=count,
         seed=plan.seed,
         round=number,
@@ -98,8 +98,8 @@ def _rows(number: int, images: list[int], scores: list[float] | None, before: in
     ]
 
 
-def _images(asked: list[Row]) -> np.ndarray:
-    return np.array([row["image"] for row in asked], dtype=np.int64)
+def _images(queries: list[Row]) -> np.ndarray:
+    return np.array([row["image"] for row in queries], dtype=np.int64)
 
 
 def _file(scratch: Path, plan: Plan, number: int, suffix: str) -> Path:

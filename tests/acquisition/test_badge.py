@@ -53,7 +53,7 @@ def candidates(embedding: Tensor, count: int, seed: int = 0) -> Candidates:
 def test_the_picks_are_those_of_materialised_gradients(seed: int) -> None:
     pool = candidates(points(), 30, seed)
     expected = slowly(gradients(points(), head()), pool.rng().random(30))
-    assert badge.ask(pool, badge.Settings(name="badge")).indices.tolist() == expected
+    assert badge.query(pool, badge.Settings(name="badge")).indices.tolist() == expected
 
 
 def test_the_first_is_that_of_scikit_activeml() -> None:
@@ -72,7 +72,7 @@ def test_the_first_is_that_of_scikit_activeml() -> None:
 
     x, y = points().double().numpy(), np.full(N, np.nan)
     theirs, utilities = Badge(random_state=0).query(x, y, Known(), fit_clf=False, batch_size=2, return_utilities=True)
-    ours = badge.ask(candidates(points(), 1), badge.Settings(name="badge")).indices.tolist()
+    ours = badge.query(candidates(points(), 1), badge.Settings(name="badge")).indices.tolist()
     assert ours == [int(theirs[0])]
     # what the second is drawn by is the same, but that theirs counts the origin as a centre, too
     g = gradients(points(), head())
@@ -83,7 +83,7 @@ def test_the_first_is_that_of_scikit_activeml() -> None:
 def test_images_with_the_gradient_of_a_pick_are_drawn_last() -> None:
     """Four distinct points, ten times each: the first four picks are distinct, then any are as good."""
     for seed in range(10):
-        picks = badge.ask(candidates(points(4).repeat(10, 1), 40, seed), badge.Settings(name="badge")).indices
+        picks = badge.query(candidates(points(4).repeat(10, 1), 40, seed), badge.Settings(name="badge")).indices
         assert len({int(pick) % 4 for pick in picks[:4]}) == 4
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.acquisition import Asked, Candidates
+from stages.acquisition import Candidates, Query
 from stages.base import families
 from stages.base.errors import UserError
 from tests.blocks import acquisitions
@@ -44,11 +44,11 @@ def candidates(points: Tensor | None = None, head: nn.Module | None = None, coun
     return Candidates(points, head or linear(), **(common | {"count": count} | changes))
 
 
-def ask(name: str, pool: Candidates) -> Asked:
-    return families.load("acquisition", name).ask(pool, settings(name))
+def query(name: str, pool: Candidates) -> Query:
+    return families.load("acquisition", name).query(pool, settings(name))
 
 
-def assert_valid(found: Asked, pool: Candidates) -> None:
+def assert_valid(found: Query, pool: Candidates) -> None:
     assert found.indices.dtype == torch.int64 and found.indices.shape == (pool.count,)
     assert len(set(found.indices.tolist())) == pool.count
     assert set(found.indices.tolist()) <= set(pool.askable.tolist())
@@ -83,19 +83,19 @@ class TestAcquisition:
     @pytest.mark.parametrize("count", [1, 2, 37, 104])
     def test_exact_count_without_duplicates(self, name: str, count: int) -> None:
         pool = candidates(count=count)
-        assert_valid(ask(name, pool), pool)
+        assert_valid(query(name, pool), pool)
 
     @pytest.mark.parametrize("count", [1, 3, 50, 80])
     def test_fewer_distinct_points_than_count(self, name: str, count: int) -> None:
         points = torch.randn(4, DIMS, generator=torch.Generator().manual_seed(0)).repeat(25, 1)
         pool = candidates(points, count=count)
-        assert_valid(ask(name, pool), pool)
+        assert_valid(query(name, pool), pool)
 
     @pytest.mark.parametrize("value", [0.0, 0.1])
     @pytest.mark.parametrize("count", [7, 24])
     def test_constant_embeddings(self, name: str, value: float, count: int) -> None:
         pool = candidates(torch.full((30, DIMS), value), count=count)
-        assert_valid(ask(name, pool), pool)
+        assert_valid(query(name, pool), pool)
 
     @pytest.mark.parametrize("scale", [0.0, 1e5], ids=["all classes alike", "sure of everything"])
     @pytest.mark.parametrize("count", [7, 104])
@@ -103,23 +103,23 @@ class TestAcquisition:
         head = linear(scale=scale)
         nn.init.zeros_(head.bias)
         pool = candidates(head=head, count=count)
-        assert_valid(ask(name, pool), pool)
+        assert_valid(query(name, pool), pool)
 
     def test_one_class(self, name: str) -> None:
         pool = candidates(head=linear(1))
-        assert_valid(ask(name, pool), pool)
+        assert_valid(query(name, pool), pool)
 
     def test_one_image(self, name: str) -> None:
         one = torch.tensor([5])
         pool = candidates(askable=one, ranked=one, count=1)
-        assert ask(name, pool).indices.tolist() == [5]
+        assert query(name, pool).indices.tolist() == [5]
 
     def test_nothing_labelled(self, name: str) -> None:
         pool = candidates(labelled=torch.tensor([], dtype=torch.int64))
-        assert_valid(ask(name, pool), pool)
+        assert_valid(query(name, pool), pool)
 
     def test_same_seed_and_round_same_answer(self, name: str) -> None:
-        first, again = (ask(name, candidates()) for _ in range(2))
+        first, again = (query(name, candidates()) for _ in range(2))
         assert torch.equal(first.indices, again.indices)
         assert (first.scores is None) == (again.scores is None)
         assert first.scores is None or torch.equal(first.scores, again.scores)
@@ -127,19 +127,19 @@ class TestAcquisition:
     @pytest.mark.parametrize("what", ["seed", "round"])
     def test_another_seed_or_round_another_answer(self, name: str, what: str) -> None:
         pools = [replace(candidates(), **{what: number}) for number in range(1, 5)]
-        answers = {tuple(ask(name, pool).indices.tolist()) for pool in pools}
+        answers = {tuple(query(name, pool).indices.tolist()) for pool in pools}
         assert (len(answers) > 1) == (name in DRAWN)
 
     def test_images_that_nobody_may_see_do_not_matter(self, name: str) -> None:
         pool = candidates()
         others = pool.embedding.clone()
         others[len(pool.labelled) : int(pool.askable[0])] += 100
-        assert torch.equal(ask(name, pool).indices, ask(name, candidates(others)).indices)
+        assert torch.equal(query(name, pool).indices, query(name, candidates(others)).indices)
 
     def test_it_leaves_all_as_it_is(self, name: str) -> None:
         """What it is given, and the generator that training draws from."""
         pool, before = candidates(), torch.get_rng_state()
-        ask(name, pool)
+        query(name, pool)
         assert torch.equal(torch.get_rng_state(), before)
         untouched = candidates()
         for field in ("embedding", "labelled", "askable", "ranked"):

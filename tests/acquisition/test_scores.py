@@ -29,7 +29,7 @@ def some(n: int = 60, classes: int = 5) -> Tensor:
 
 def by_image(module: Any, logits: Tensor) -> np.ndarray:
     """The scores in the order of the images."""
-    found = module.ask(pool(logits), SimpleNamespace())
+    found = module.query(pool(logits), SimpleNamespace())
     return found.scores[found.indices.argsort()].numpy()
 
 
@@ -48,7 +48,7 @@ def test_uncertainty_is_that_of_scikit_activeml(module: Any, method: str) -> Non
 def test_the_most_uncertain_come_first_and_ties_by_the_lower_index(module: Any) -> None:
     sure, torn, even = [9.0, 0.0, 0.0], [2.0, 2.0, -5.0], [1.0, 1.0, 1.0]
     logits = torch.tensor([sure, torn, even, sure, torn, even])
-    found = module.ask(pool(logits, count=5), SimpleNamespace())
+    found = module.query(pool(logits, count=5), SimpleNamespace())
     first = [1, 2, 4, 5] if module is margin else [2, 5, 1, 4]
     assert found.indices.tolist() == [*first, 0]
 
@@ -57,7 +57,7 @@ def test_the_most_uncertain_come_first_and_ties_by_the_lower_index(module: Any) 
 def test_a_very_sure_model_still_tells_images_apart(module: Any) -> None:
     """In float32 these probabilities would all be 1."""
     logits = torch.tensor([[30.0, 0.0], [25.0, 0.0], [28.0, 0.0]])
-    assert module.ask(pool(logits), SimpleNamespace()).indices.tolist() == [1, 2, 0]
+    assert module.query(pool(logits), SimpleNamespace()).indices.tolist() == [1, 2, 0]
 
 
 def entropy_of(p: list[float]) -> float:
@@ -88,7 +88,7 @@ def test_bald_drops_the_embedding_as_training_does() -> None:
     points = torch.randn(40, 8, generator=torch.Generator().manual_seed(1))
     settings = bald.Settings(name="bald", dropout=0.3, passes=4000)
     every = torch.arange(40)
-    found = bald.ask(Candidates(points, head(), every[:0], every, every, 40, seed=0, round=1), settings)
+    found = bald.query(Candidates(points, head(), every[:0], every, every, 40, seed=0, round=1), settings)
     with torch.random.fork_rng(), torch.no_grad():
         passes = [head()(functional.dropout(points, 0.3)).double().softmax(1) for _ in range(4000)]
     expected = disagreement(passes)
@@ -103,7 +103,7 @@ def test_equal_images_are_equally_uncertain(monkeypatch: pytest.MonkeyPatch) -> 
     settings = bald.Settings(name="bald", dropout=0.5, passes=3)
     every = torch.arange(8)
     monkeypatch.setattr(bald, "ROWS", 3)
-    found = bald.ask(Candidates(points, head(), every[:0], every, every, 8, seed=0, round=1), settings)
+    found = bald.query(Candidates(points, head(), every[:0], every, every, 8, seed=0, round=1), settings)
     assert found.scores is not None and len(set(found.scores.tolist())) == 2
     assert [index % 2 for index in found.indices.tolist()] in ([0] * 4 + [1] * 4, [1] * 4 + [0] * 4)
 
@@ -114,7 +114,7 @@ def test_energies_are_drawn_from_low_and_high_alike() -> None:
     order = energies.argsort()
     for strata, count in ((2, 40), (2, 7), (5, 50), (5, 13)):
         settings = energy_random.Settings(name="energy_random", strata=strata)
-        found = energy_random.ask(pool(logits, count=count), settings)
+        found = energy_random.query(pool(logits, count=count), settings)
         assert found.scores is not None
         np.testing.assert_allclose(found.scores, energies[found.indices], rtol=1e-6)
         stratum = np.argsort(order)[found.indices] * strata // 100
@@ -126,5 +126,5 @@ def test_energies_are_drawn_from_low_and_high_alike() -> None:
 
 def test_within_a_stratum_every_image_can_be_drawn() -> None:
     settings = energy_random.Settings(name="energy_random", strata=2)
-    drawn = [energy_random.ask(pool(some(20), count=4, seed=seed), settings).indices.tolist() for seed in range(60)]
+    drawn = [energy_random.query(pool(some(20), count=4, seed=seed), settings).indices.tolist() for seed in range(60)]
     assert {image for one in drawn for image in one} == set(range(20))

@@ -25,7 +25,7 @@ def test_the_middles_of_piles_without_a_label_come_first_the_largest_before() ->
     points = piles([20, 60, 40, 30])
     labelled, askable = torch.tensor([25]), torch.tensor([i for i in range(150) if i != 25])
     pool = Candidates(points, nn.Identity(), labelled, askable, askable, 3, seed=0, round=1)
-    found = typiclust.ask(pool, SETTINGS)
+    found = typiclust.query(pool, SETTINGS)
     pile = torch.bucketize(found.indices, torch.tensor([20, 80, 120]), right=True)
     assert pile.tolist() == [2, 3, 0]
     distances = torch.cdist(points.double(), points.double())

@@ -67,12 +67,12 @@ def run(
     (folder / "scratch").mkdir(parents=True, exist_ok=True)
     job, learn = learning(regime, folder, acquisition=acquisition, **changes)
 
-    def ask(candidates: Candidates) -> Any:
+    def query(candidates: Candidates) -> Any:
         spy(candidates)
-        return families.load("acquisition", acquisition).ask(candidates, chosen(acquisition))
+        return families.load("acquisition", acquisition).query(candidates, chosen(acquisition))
 
     plan = Plan(RANKING, totals, restart, seed=0)
-    return alternate(plan, learn, partial(job.tell, 0), ask, measure.Embedded(IMAGES, half=False), folder / "scratch")
+    return alternate(plan, learn, partial(job.tell, 0), query, measure.Embedded(IMAGES, half=False), folder / "scratch")
 
 
 def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
@@ -82,30 +82,30 @@ def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 
 @pytest.mark.parametrize("regime", REGIMES)
 def test_rounds_run_on_and_are_the_same_twice(regime: str, tmp_path: Path) -> None:
-    model, history, asked = run(regime, tmp_path / "a")
-    again, history_again, asked_again = run(regime, tmp_path / "b")
-    assert same(model, again) and history == history_again and asked == asked_again
+    model, history, queries = run(regime, tmp_path / "a")
+    again, history_again, queries_again = run(regime, tmp_path / "b")
+    assert same(model, again) and history == history_again and queries == queries_again
     assert [row["epoch"] for row in history] == list(range(1, 3 * EPOCHS + 1))
     assert [row["round"] for row in history] == [1] * EPOCHS + [2] * EPOCHS + [3] * EPOCHS
     assert [row["labels_told"] for row in history[::EPOCHS]] == TOTALS
     for row, total in zip(history[::EPOCHS], TOTALS, strict=True):
-        told = np.bincount(LABELS[[one["image"] for one in asked[:total]]], minlength=CLASSES)
+        told = np.bincount(LABELS[[one["image"] for one in queries[:total]]], minlength=CLASSES)
         assert row["label_balance"] == pytest.approx(entropy(told, base=CLASSES))
-    assert [row["rank"] for row in asked] == list(range(1, 16))
-    assert [row["round"] for row in asked] == [1] * 9 + [2] * 4 + [3] * 2
-    assert [row["image"] for row in asked[:9]] == RANKING[:9].tolist()
-    assert [row["score"] is None for row in asked] == [True] * 9 + [False] * 6
-    assert len({row["image"] for row in asked}) == 15
+    assert [row["rank"] for row in queries] == list(range(1, 16))
+    assert [row["round"] for row in queries] == [1] * 9 + [2] * 4 + [3] * 2
+    assert [row["image"] for row in queries[:9]] == RANKING[:9].tolist()
+    assert [row["score"] is None for row in queries] == [True] * 9 + [False] * 6
+    assert len({row["image"] for row in queries}) == 15
 
 
 @pytest.mark.parametrize("acquisition", families.names("acquisition"))
 def test_every_acquisition_asks_for_what_is_shown_and_not_labelled(acquisition: str, tmp_path: Path) -> None:
-    _, _, asked = run("probe", tmp_path, acquisition=acquisition)
-    assert len({row["image"] for row in asked}) == 15
+    _, _, queries = run("probe", tmp_path, acquisition=acquisition)
+    assert len({row["image"] for row in queries}) == 15
     if acquisition == "ranking":
-        assert [row["image"] for row in asked] == RANKING[:15].tolist()
+        assert [row["image"] for row in queries] == RANKING[:15].tolist()
     else:
-        assert [row["image"] for row in asked] != RANKING[:15].tolist()
+        assert [row["image"] for row in queries] != RANKING[:15].tolist()
 
 
 @pytest.mark.parametrize(
@@ -115,31 +115,31 @@ def test_every_acquisition_asks_for_what_is_shown_and_not_labelled(acquisition: 
 )
 def test_labels_not_told_do_not_matter(regime: str, acquisition: str, restart: bool, tmp_path: Path) -> None:
     """Scrambles every label that nobody asked for: the same weights, and the same images asked for."""
-    model, history, asked = run(regime, tmp_path / "a", acquisition=acquisition, restart=restart)
+    model, history, queries = run(regime, tmp_path / "a", acquisition=acquisition, restart=restart)
     told = np.zeros(60, bool)
-    told[[row["image"] for row in asked]] = True
+    told[[row["image"] for row in queries]] = True
     scrambled = np.where(told, LABELS, (LABELS + 1) % 3)
-    blind, blind_history, blind_asked = run(
+    blind, blind_history, blind_queries = run(
         regime, tmp_path / "b", labels=scrambled, acquisition=acquisition, restart=restart
     )
-    assert same(model, blind) and history == blind_history and asked == blind_asked
+    assert same(model, blind) and history == blind_history and queries == blind_queries
 
 
 def test_labels_told_do_matter(tmp_path: Path) -> None:
     """Else the scramble above would prove nothing."""
-    _, _, asked = run("supervised", tmp_path / "a")
+    _, _, queries = run("supervised", tmp_path / "a")
     _, _, misled = run("supervised", tmp_path / "b", labels=(LABELS + 1) % 3 * (LABELS > 0))
-    assert asked != misled
+    assert queries != misled
 
 
 def test_a_label_is_not_known_before_its_round(tmp_path: Path) -> None:
     """Labels bought last change nothing of the rounds before."""
-    _, history, asked = run("supervised", tmp_path / "a")
-    late = [row["image"] for row in asked if row["round"] == 3]
+    _, history, queries = run("supervised", tmp_path / "a")
+    late = [row["image"] for row in queries if row["round"] == 3]
     changed = LABELS.copy()
     changed[late] = (changed[late] + 1) % 3
-    _, other, asked_then = run("supervised", tmp_path / "b", labels=changed)
-    assert asked == asked_then
+    _, other, queries_then = run("supervised", tmp_path / "b", labels=changed)
+    assert queries == queries_then
     assert history[: 2 * EPOCHS] == other[: 2 * EPOCHS] and history[-1] != other[-1]
 
 
@@ -147,8 +147,8 @@ def test_a_label_is_not_known_before_its_round(tmp_path: Path) -> None:
 def test_a_round_that_begins_anew_is_the_training_that_is_told_these_labels_at_once(
     regime: str, tmp_path: Path
 ) -> None:
-    model, history, asked = run(regime, tmp_path / "rounds")
-    told = Told(LABELS, fixed(LABELS, np.array([row["image"] for row in asked]), CLASSES, EPOCHS))
+    model, history, queries = run(regime, tmp_path / "rounds")
+    told = Told(LABELS, fixed(LABELS, np.array([row["image"] for row in queries]), CLASSES, EPOCHS))
     _, learn = learning(regime, tmp_path / "whole")
     whole, rows = learn(None, told, tmp_path / "whole" / "checkpoint", None)
     assert same(model, whole)
@@ -184,8 +184,8 @@ def test_without_restart_a_round_goes_on_from_the_weights_before(
 
 
 def test_an_image_without_a_label_uses_up_its_place(tmp_path: Path) -> None:
-    _, _, asked = run("supervised", tmp_path / "a")
-    nobody = (asked[2]["image"], asked[10]["image"])
+    _, _, queries = run("supervised", tmp_path / "a")
+    nobody = (queries[2]["image"], queries[10]["image"])
     seen: list[Candidates] = []
     labels = LABELS.copy()
     labels[list(nobody)] = -1
@@ -299,21 +299,21 @@ KILLS = {
 @pytest.mark.anywhere
 @pytest.mark.parametrize(("regime", "restart"), [("supervised", True), *((regime, False) for regime in REGIMES)])
 def test_killed_anywhere_it_ends_as_if_it_never_stopped(regime: str, restart: bool, tmp_path: Path) -> None:
-    whole, history, asked = run(regime, tmp_path / "whole", restart=restart)
+    whole, history, queries = run(regime, tmp_path / "whole", restart=restart)
     for name in KILLS if regime == "supervised" else ("after round 1", "within round 2"):
         folder = tmp_path / name
         until_killed(KILLS[name], partial(run, regime, folder, restart=restart))
         resumed, rows, then = run(regime, folder, restart=restart)
-        assert same(whole, resumed) and rows == history and then == asked, name
+        assert same(whole, resumed) and rows == history and then == queries, name
 
 
 @pytest.mark.anywhere
 def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
-    whole, history, asked = run("supervised", tmp_path / "whole", acquisition="bald", restart=False)
+    whole, history, queries = run("supervised", tmp_path / "whole", acquisition="bald", restart=False)
     for _ in range(3 * EPOCHS):
         until_killed(kill_at_save(0), partial(run, "supervised", tmp_path / "b", acquisition="bald", restart=False))
     resumed, rows, then = run("supervised", tmp_path / "b", acquisition="bald", restart=False)
-    assert same(whole, resumed) and rows == history and then == asked
+    assert same(whole, resumed) and rows == history and then == queries
 
 
 def test_only_what_is_needed_to_go_on_is_kept(tmp_path: Path) -> None:
