@@ -72,7 +72,7 @@ def quality(
     the whole pool, with as many clusters as it has classes, against the labels that are known. A figure that cannot be
     measured is None, and `notes` says why.
     """
-    known, asked = pool_labels >= 0, validation_labels >= 0
+    pool_known, validation_known = pool_labels >= 0, validation_labels >= 0
     figures: dict[str, float | None] = {
         "dimensions": pool.shape[1],
         "knn_euclidean": None,
@@ -81,13 +81,13 @@ def quality(
         "kmeans_accuracy": None,
         "kmeans_nmi": None,
         "kmeans_ari": None,
-        "left_out": int((~known).sum() + (~asked).sum()),
+        "left_out": int((~pool_known).sum() + (~validation_known).sum()),
     }
     notes = []
 
-    if not asked.any():
+    if not validation_known.any():
         notes.append("knn, linear probe: no validation image has a label")
-    elif known.sum() < NEIGHBOURS:
+    elif pool_known.sum() < NEIGHBOURS:
         notes.append(f"knn: fewer than {NEIGHBOURS} images of the pool have a label")
     else:
         parts = (validation, validation_labels, pool, pool_labels)
@@ -97,10 +97,10 @@ def quality(
                 queries, query_labels, database, database_labels, NEIGHBOURS, metric=metric
             )
 
-    if asked.any() and not known.any():
+    if validation_known.any() and not pool_known.any():
         notes.append("linear probe: no image of the pool has a label")
 
-    classes = len(np.unique(pool_labels[known]))
+    classes = len(np.unique(pool_labels[pool_known]))
     if classes < 2:
         notes.append("kmeans: the labelled images of the pool are of fewer than 2 classes")
     else:

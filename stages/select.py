@@ -46,7 +46,7 @@ def main() -> None:
     if len(features) != len(pool.labels):
         raise UserError(f"{path}: {len(features)} rows for {len(pool.labels)} images of the pool; run `dvc repro`")
     budget = parameters.labels.count(len(features), len(classes))
-    asked, asked_labels = _asked(settings.extractor)
+    validation_features, validation_labels = _validation(settings.extractor)
 
     strategy = member(settings.strategy)
     selections = choose(strategy, features, budget, settings, seeds=parameters.seeds, device=device)
@@ -57,7 +57,14 @@ def main() -> None:
         distances, to = nearest(points, points[torch.from_numpy(selection.indices).to(device)], 1)
         one, said = quality(distances, to, selection, pool.labels, classes)
         value, more = worth(
-            features, pool.labels, selection.indices, asked, asked_labels, distances, radius=radius, device=device
+            features,
+            pool.labels,
+            selection.indices,
+            validation_features,
+            validation_labels,
+            distances,
+            radius=radius,
+            device=device,
         )
         # one dictionary after the other: a figure of the strategy's own may not hide behind another of its name
         figures.append(dict(seed=seed, **selection.figures, **one, **value, coverage_radius=radius))
@@ -107,7 +114,7 @@ def choose(
     return [strategy.select(features, budget, settings, seed=seed, device=device) for seed in seeds]
 
 
-def _asked(extractor: str) -> tuple[np.ndarray, np.ndarray]:
+def _validation(extractor: str) -> tuple[np.ndarray, np.ndarray]:
     """Features [m, d] and labels [m] of the validation images, on which a choice is judged; no strategy sees them."""
     path = layout.needed(layout.FEATURES / extractor / "validation.npy")
     features = np.load(path)

@@ -77,7 +77,7 @@ def test_unknown_labels_are_left_out_and_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool_classes", "known", "asked", "null", "note"),
+    ("pool_classes", "pool_known", "validation_known", "null", "note"),
     [
         (3, 120, 0, MEASURED[:3], "no validation image has a label"),
         (3, 9, 30, NEAREST, "fewer than 10 images"),
@@ -87,13 +87,13 @@ def test_unknown_labels_are_left_out_and_counted() -> None:
     ],
 )
 def test_what_cannot_be_measured_is_null_with_a_note(
-    pool_classes: int, known: int, asked: int, null: tuple[str, ...], note: str
+    pool_classes: int, pool_known: int, validation_known: int, null: tuple[str, ...], note: str
 ) -> None:
     pool, labels = clouds(120, pool_classes, 0.01, 0)
     validation, of_validation = clouds(30, 3, 0.01, 1)
     figures = quality(
-        (pool, np.where(np.arange(120) < known, labels, -1)),
-        (validation, np.where(np.arange(30) < asked, of_validation, -1)),
+        (pool, np.where(np.arange(120) < pool_known, labels, -1)),
+        (validation, np.where(np.arange(30) < validation_known, of_validation, -1)),
     )
     assert tuple(key for key in MEASURED if figures[key] is None) == null
     assert any(note in one for one in figures["notes"])

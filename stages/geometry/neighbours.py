@@ -58,16 +58,16 @@ def knn_accuracy(
 
     Images of unknown label (-1) are left out on both sides; None where no query is labelled.
     """
-    told, known = query_labels >= 0, database_labels >= 0
-    if not told.any():
+    query_known, database_known = query_labels >= 0, database_labels >= 0
+    if not query_known.any():
         return None
-    _, indices = nearest(queries[told], database[known], k, metric=metric, exclude_self=exclude_self)
-    neighbours = database_labels[known][indices]
+    _, indices = nearest(queries[query_known], database[database_known], k, metric=metric, exclude_self=exclude_self)
+    neighbours = database_labels[database_known][indices]
     votes = torch.zeros(len(neighbours), int(neighbours.max()) + 1, dtype=torch.int64, device=neighbours.device)
     votes.scatter_add_(1, neighbours, torch.ones_like(neighbours))
     # the first, thus nearest, of the neighbours whose class has most votes
     winner = votes.gather(1, neighbours).argmax(1, keepdim=True)
-    return (neighbours.gather(1, winner)[:, 0] == query_labels[told]).double().mean().item()
+    return (neighbours.gather(1, winner)[:, 0] == query_labels[query_known]).double().mean().item()
 
 
 def _unit(queries: Tensor, database: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,17 +27,18 @@ def probe_accuracy(
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
-    told, asked = train_labels >= 0, test_labels >= 0
-    if not told.any() or not asked.any():
+    train_known, test_known = train_labels >= 0, test_labels >= 0
+    if not train_known.any() or not test_known.any():
         return None
-    vectors, labels, queries, truth = train[told], train_labels[told], test[asked], test_labels[asked]
+    vectors, labels = train[train_known], train_labels[train_known]
+    test_vectors, truth = test[test_known], test_labels[test_known]
     if (labels == labels[0]).all():
         return float((truth == labels[0]).mean())
     scaler = StandardScaler(copy=False).fit(vectors)
-    vectors, queries = scaler.transform(vectors), scaler.transform(queries)
+    vectors, test_vectors = scaler.transform(vectors), scaler.transform(test_vectors)
     varying = float(np.vdot(vectors, vectors)) / len(vectors)
     with warnings.catch_warnings():
         # the accuracy settles long before the last digits of the loss do
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=STRENGTH / max(varying, 1), max_iter=ITERATIONS).fit(vectors, labels)
-    return float((model.predict(queries) == truth).mean())
+    return float((model.predict(test_vectors) == truth).mean())

@@ -1,5 +1,5 @@
 """What a choice of images is worth, whichever strategy made it: how much of the pool it covers, and what simple
-classifiers make of other images once the chosen are labelled."""
+classifiers make of the validation images once the chosen are labelled."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def worth(
     features: np.ndarray,
     labels: np.ndarray,
     chosen: np.ndarray,
-    asked: np.ndarray,
-    asked_labels: np.ndarray,
+    validation_features: np.ndarray,
+    validation_labels: np.ndarray,
     distances: Tensor,
     *,
     radius: float,
@@ -39,11 +39,11 @@ def worth(
 ) -> tuple[dict[str, float | None], list[str]]:
     """Figures of one choice from a pool, and notes on what could not be measured.
 
-    features: float32 [n, d]; chosen: int64 [budget] of its images; asked: features of other images, [m, d]; labels:
-    int64 [n] and [m], -1 unknown, left out; distances: Euclidean, of each image of the pool to the nearest chosen.
-    coverage: share of the pool within `radius` of a chosen image. one_nn, linear_probe: accuracy on the images asked by
-    the nearest chosen image (cosine) and by a linear classifier, from the labels of the chosen alone; None where too
-    few of them have one.
+    features, validation_features: float32 [n, d] and [m, d]; labels, validation_labels: int64 [n] and [m], -1 unknown,
+    left out; chosen: int64 [budget], images of the pool; distances: Euclidean, of each image of the pool to the nearest
+    chosen. coverage: share of the pool within `radius` of a chosen image. one_nn, linear_probe: accuracy on the
+    validation images by the nearest chosen image (cosine) and by a linear classifier, from the labels of the chosen
+    alone; None where too few of them have one.
     """
     figures: dict[str, float | None] = {
         "coverage": (distances <= radius).double().mean().item(),
@@ -51,11 +51,11 @@ def worth(
         "linear_probe": None,
     }
     told = labels[chosen]
-    missing = told_enough(told) or (None if (asked_labels >= 0).any() else "no validation image has a label")
+    missing = told_enough(told) or (None if (validation_labels >= 0).any() else "no validation image has a label")
     if missing:
         return figures, [f"one_nn, linear_probe: {missing}"]
-    arrays = (asked, asked_labels, features[chosen], told)
-    queries, truth, database, known = (torch.from_numpy(part).to(device) for part in arrays)
-    figures["one_nn"] = knn_accuracy(queries, truth, database, known, 1, metric="cosine")
-    figures["linear_probe"] = probe_accuracy(features[chosen], told, asked, asked_labels)
+    arrays = (validation_features, validation_labels, features[chosen], told)
+    queries, query_labels, database, database_labels = (torch.from_numpy(part).to(device) for part in arrays)
+    figures["one_nn"] = knn_accuracy(queries, query_labels, database, database_labels, 1, metric="cosine")
+    figures["linear_probe"] = probe_accuracy(features[chosen], told, validation_features, validation_labels)
     return figures, []

@@ -45,12 +45,12 @@ def by_formula(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: n
 
 
 def test_is_the_minimum_of_its_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    known, asked = clouds(120, 0, 30), clouds(2000, 1, 30)
-    found = probe_accuracy(*known, *asked)
-    assert found == pytest.approx(by_formula(*known, *asked), abs=0.002)
+    train, test = clouds(120, 0, 30), clouds(2000, 1, 30)
+    found = probe_accuracy(*train, *test)
+    assert found == pytest.approx(by_formula(*train, *test), abs=0.002)
     # without the columns in it, the strength would be another
     monkeypatch.setattr("stages.measures.linear_probe.STRENGTH", STRENGTH * 30)
-    assert probe_accuracy(*known, *asked) != pytest.approx(found, abs=0.01)
+    assert probe_accuracy(*train, *test) != pytest.approx(found, abs=0.01)
 
 
 @pytest.mark.parametrize("labels", [10, 100, 1000])
@@ -81,13 +81,13 @@ def test_scale_shift_copies_and_constant_columns_change_nothing(digits: tuple[np
 
 def test_columns_that_never_vary_do_not_weaken_the_strength() -> None:
     """As of an extractor whose features are mostly dead: by their number the strength would be a thirtieth."""
-    known, asked = clouds(120, 0, 30), clouds(2000, 1, 30)
+    train, test = clouds(120, 0, 30), clouds(2000, 1, 30)
 
     def padded(points: np.ndarray) -> np.ndarray:
         return np.concatenate([points, np.full((len(points), 870), 3, np.float32)], axis=1)
 
-    wanted = probe_accuracy(*known, *asked)
-    assert probe_accuracy(padded(known[0]), known[1], padded(asked[0]), asked[1]) == pytest.approx(wanted, abs=0.001)
+    wanted = probe_accuracy(*train, *test)
+    assert probe_accuracy(padded(train[0]), train[1], padded(test[0]), test[1]) == pytest.approx(wanted, abs=0.001)
 
 
 def test_unknown_labels_are_left_out_on_both_sides(digits: tuple[np.ndarray, ...]) -> None:
@@ -117,11 +117,12 @@ def test_classes_that_nobody_told_are_missed() -> None:
     assert found is not None and found < 2 / 3
 
 
-@pytest.mark.parametrize(("told", "asked"), [(0, 90), (90, 0), (0, 0)])
-def test_nothing_to_learn_from_or_to_ask_is_none(told: int, asked: int) -> None:
+@pytest.mark.parametrize(("train_known", "test_known"), [(0, 90), (90, 0), (0, 0)])
+def test_nothing_to_learn_from_or_to_test_on_is_none(train_known: int, test_known: int) -> None:
     points, labels = clouds(90)
     places = np.arange(90)
-    found = probe_accuracy(points, np.where(places < told, labels, -1), points, np.where(places < asked, labels, -1))
+    train, test = (np.where(places < count, labels, -1) for count in (train_known, test_known))
+    found = probe_accuracy(points, train, points, test)
     assert found is None
     empty = (np.zeros((0, 5), np.float32), np.zeros(0, np.int64))
     assert probe_accuracy(points, labels, *empty) is None

@@ -15,19 +15,19 @@ from stages.measures.worth import common_radius, worth
 CPU = torch.device("cpu")
 LINE = np.array([[0.0, 1.0], [1.0, 1.0], [10.0, 1.0], [13.0, 1.0]], np.float32)
 LABELS = np.array([0, 0, 1, 1])
-ASKED, ASKED_LABELS = np.array([[0.5, 1.0], [11.0, 1.0], [12.0, 1.0]], np.float32), np.array([0, 1, 0])
+VALIDATION, VALIDATION_LABELS = np.array([[0.5, 1.0], [11.0, 1.0], [12.0, 1.0]], np.float32), np.array([0, 1, 0])
 
 
 def measured(
-    pool: np.ndarray, labels: np.ndarray, chosen: np.ndarray, asked: np.ndarray, truth: np.ndarray, **rest: Any
+    pool: np.ndarray, labels: np.ndarray, chosen: np.ndarray, validation: np.ndarray, truth: np.ndarray, **rest: Any
 ) -> tuple[dict[str, Any], list[str]]:
     points = torch.from_numpy(pool)
     distances, _ = nearest(points, points[chosen], 1)
-    return worth(pool, labels, chosen, asked, truth, distances, **rest)
+    return worth(pool, labels, chosen, validation, truth, distances, **rest)
 
 
-def figures(chosen: list[int], labels: np.ndarray = LABELS, asked: np.ndarray = ASKED_LABELS) -> dict[str, Any]:
-    return measured(LINE, labels, np.array(chosen), ASKED, asked, radius=2, device=CPU)[0]
+def figures(chosen: list[int], labels: np.ndarray = LABELS, truth: np.ndarray = VALIDATION_LABELS) -> dict[str, Any]:
+    return measured(LINE, labels, np.array(chosen), VALIDATION, truth, radius=2, device=CPU)[0]
 
 
 def test_figures_of_a_good_choice() -> None:
@@ -35,44 +35,45 @@ def test_figures_of_a_good_choice() -> None:
 
 
 def test_the_radius_itself_is_within() -> None:
-    assert measured(LINE, LABELS, np.array([2]), ASKED, ASKED_LABELS, radius=3, device=CPU)[0]["coverage"] == 0.5
+    found, _ = measured(LINE, LABELS, np.array([2]), VALIDATION, VALIDATION_LABELS, radius=3, device=CPU)
+    assert found["coverage"] == 0.5
 
 
 def test_one_class_known_is_guessed_everywhere() -> None:
     assert figures([2, 3])["one_nn"] == figures([2, 3])["linear_probe"] == pytest.approx(1 / 3)
 
 
-def test_chosen_images_and_asked_ones_without_a_label_are_left_out() -> None:
-    labels, asked = np.array([-1, 0, 1, -1]), np.array([0, 1, -1])
-    assert figures([0, 1, 2, 3], labels, asked) == {"coverage": 1, "one_nn": 1, "linear_probe": 1}
+def test_chosen_and_validation_images_without_a_label_are_left_out() -> None:
+    labels, truth = np.array([-1, 0, 1, -1]), np.array([0, 1, -1])
+    assert figures([0, 1, 2, 3], labels, truth) == {"coverage": 1, "one_nn": 1, "linear_probe": 1}
 
 
 def test_no_label_but_those_of_the_chosen_has_a_say() -> None:
     rng = np.random.default_rng(0)
-    pool, asked = (rng.standard_normal((count, 8)).astype(np.float32) for count in (300, 50))
+    pool, validation = (rng.standard_normal((count, 8)).astype(np.float32) for count in (300, 50))
     labels, truth = rng.integers(4, size=300), rng.integers(4, size=50)
     chosen = rng.permutation(300)[:20]
     scrambled = np.where(np.isin(np.arange(300), chosen), labels, 3 - labels)
-    first, again = (measured(pool, one, chosen, asked, truth, radius=1, device=CPU) for one in (labels, scrambled))
+    first, again = (measured(pool, one, chosen, validation, truth, radius=1, device=CPU) for one in (labels, scrambled))
     assert first == again
 
 
 @pytest.mark.parametrize(
-    ("labels", "asked", "note"),
+    ("labels", "truth", "note"),
     [
-        (np.full(4, -1), ASKED_LABELS, "no chosen image has a label"),
+        (np.full(4, -1), VALIDATION_LABELS, "no chosen image has a label"),
         (LABELS, np.full(3, -1), "no validation image has a label"),
     ],
 )
-def test_without_labels_accuracies_are_null_and_said_to_be(labels: np.ndarray, asked: np.ndarray, note: str) -> None:
-    found, notes = measured(LINE, labels, np.array([0, 2]), ASKED, asked, radius=2, device=CPU)
+def test_without_labels_accuracies_are_null_and_said_to_be(labels: np.ndarray, truth: np.ndarray, note: str) -> None:
+    found, notes = measured(LINE, labels, np.array([0, 2]), VALIDATION, truth, radius=2, device=CPU)
     assert found == {"coverage": 0.75, "one_nn": None, "linear_probe": None}
     assert notes == [f"one_nn, linear_probe: {note}"]
 
 
 def test_of_too_few_labels_no_accuracy_is_told() -> None:
     labels = np.where(np.arange(4) == 1, LABELS, -1)
-    found, notes = measured(LINE, labels, np.array([0, 1, 2]), ASKED, ASKED_LABELS, radius=2, device=CPU)
+    found, notes = measured(LINE, labels, np.array([0, 1, 2]), VALIDATION, VALIDATION_LABELS, radius=2, device=CPU)
     assert found["one_nn"] is found["linear_probe"] is None
     assert notes == ["one_nn, linear_probe: only 1 of 3 images chosen have a label"]
 
@@ -89,11 +90,11 @@ def test_accuracies_are_those_of_scikit_learn() -> None:
 
     images, labels = load_digits(return_X_y=True)
     points, chosen = images.astype(np.float32), np.random.default_rng(0).permutation(1200)[:50]
-    pool, asked = (points[:1200], labels[:1200]), (points[1200:], labels[1200:])
-    found, _ = measured(*pool, chosen, *asked, radius=1, device=CPU)
+    pool, validation = (points[:1200], labels[:1200]), (points[1200:], labels[1200:])
+    found, _ = measured(*pool, chosen, *validation, radius=1, device=CPU)
     nearest = KNeighborsClassifier(1, metric="cosine").fit(pool[0][chosen], pool[1][chosen])
-    assert found["one_nn"] == pytest.approx(nearest.score(*asked), abs=0.002)
-    assert found["linear_probe"] == probe_accuracy(pool[0][chosen], pool[1][chosen], *asked)
+    assert found["one_nn"] == pytest.approx(nearest.score(*validation), abs=0.002)
+    assert found["linear_probe"] == probe_accuracy(pool[0][chosen], pool[1][chosen], *validation)
     assert min(found["one_nn"], found["linear_probe"]) > 0.6
 
 
