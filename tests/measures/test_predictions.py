@@ -27,7 +27,7 @@ def test_balanced_accuracy_and_macro_f1_are_those_of_scikit_learn() -> None:
     labels = rng.choice(5, 400, p=[0.6, 0.2, 0.1, 0.06, 0.04])
     predicted = np.where(rng.random(400) < 0.6, labels, rng.integers(6, size=400))
     assert predictions.balanced_accuracy(labels, predicted) == pytest.approx(balanced_accuracy_score(labels, predicted))
-    expected = f1_score(labels, predictions, labels=range(5), average="macro")  # class 5 has no image
+    expected = f1_score(labels, predicted, labels=range(5), average="macro")  # class 5 has no image
     assert predictions.macro_f1(labels, predicted) == pytest.approx(expected)
 
 
