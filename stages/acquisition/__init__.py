@@ -103,7 +103,7 @@ class Candidates:
 @dataclass(frozen=True)
 class Query:
     """indices: int64 [count], distinct images of the pool, the most wanted first; scores: [count], by which they were
-    chosen, or None where no figure of a single image says it."""
+    chosen, as the member's `query` says, or None where no figure of a single image says it."""
 
     indices: Tensor
     scores: Tensor | None
@@ -124,5 +124,13 @@ def member(name: str) -> Member:
 
 def highest(candidates: Candidates, scores: Tensor) -> Query:
     """The images of the highest scores [n], those of `candidates.askable`; ties by the lower index."""
-    found, order = scores.sort(descending=True, stable=True)
-    return Query(candidates.askable[order[: candidates.count]], found[: candidates.count])
+    return _first(candidates, *scores.sort(descending=True, stable=True))
+
+
+def lowest(candidates: Candidates, scores: Tensor) -> Query:
+    """The images of the lowest scores [n], those of `candidates.askable`; ties by the lower index."""
+    return _first(candidates, *scores.sort(stable=True))
+
+
+def _first(candidates: Candidates, scores: Tensor, order: Tensor) -> Query:
+    return Query(candidates.askable[order[: candidates.count]], scores[: candidates.count])

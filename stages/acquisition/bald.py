@@ -29,8 +29,8 @@ class Settings(Acquisition):
 
 @torch.no_grad()
 def query(candidates: Candidates, settings: Settings) -> Query:
-    """By H(mean p) - mean H(p) over the passes, in nats: the information that the label has about the model. A pass
-    drops the same entries for all images, as one variant of the model judges all of them."""
+    """The score is H(mean p) - mean H(p) over the passes, in nats: the information that the label has about the model;
+    the largest comes first. A pass drops the same entries for all images, as one variant of the model judges all."""
     embedding = candidates.embedding
     drawn = candidates.rng().random((settings.passes, embedding.shape[1])) >= settings.dropout
     variants = torch.from_numpy(drawn).to(embedding) / (1 - settings.dropout)

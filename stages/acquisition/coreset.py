@@ -19,7 +19,7 @@ class Settings(Acquisition):
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:
-    """Always the image farthest from all those labelled and chosen; the first at random if there is none."""
+    """No score. Always the image farthest from all those labelled and chosen; the first at random if there is none."""
     points, known = candidates.joined(settings.normalise), len(candidates.labelled)
     if known:
         found = further(points, candidates.count, torch.arange(known, device=points.device)) - known

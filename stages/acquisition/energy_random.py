@@ -20,8 +20,8 @@ class Settings(Acquisition):
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:
-    """The energy is -logsumexp of the logits (Liu et al. 2020, eq. 4, at temperature 1). Strata take turns, the one of
-    the lowest energies first, so that the first of the images are spread as well."""
+    """The score is the energy, -logsumexp of the logits (Liu et al. 2020, eq. 4, at temperature 1). Neither end comes
+    first: strata take turns, from the one of the lowest energies, so that the first images are spread as well."""
     energy = -candidates.logits()[candidates.askable].double().logsumexp(1)
     order = energy.argsort(stable=True).cpu().numpy()
     rng = candidates.rng()

@@ -14,5 +14,5 @@ class Settings(Acquisition):
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:
-    """By -sum p log p, in nats."""
+    """The score is the entropy -sum p log p, in nats; the largest comes first."""
     return highest(candidates, torch.special.entr(candidates.probabilities()).sum(1))

@@ -12,5 +12,5 @@ class Settings(Acquisition):
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:
-    """By 1 - max p."""
+    """The score is 1 - max p; the largest comes first."""
     return highest(candidates, 1 - candidates.probabilities().amax(1))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
-
-from stages.acquisition import Acquisition, Candidates, Query, highest
+from stages.acquisition import Acquisition, Candidates, Query, lowest
 
 
 class Settings(Acquisition):
@@ -14,9 +12,10 @@ class Settings(Acquisition):
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:
-    """By 1 - (p1 - p2), where p1 and p2 are the largest two probabilities. With a single class all images are equal."""
+    """The score is the margin p1 - p2 of the largest two probabilities; the smallest, the least sure, comes first. With
+    a single class p2 is 0, and all images are equal."""
     probabilities = candidates.probabilities()
     if probabilities.shape[1] == 1:
-        return highest(candidates, torch.zeros_like(probabilities[:, 0]))
+        return lowest(candidates, probabilities[:, 0])
     first, second = probabilities.topk(2, 1).values.unbind(1)
-    return highest(candidates, 1 - (first - second))
+    return lowest(candidates, first - second)

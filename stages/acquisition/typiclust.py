@@ -25,7 +25,8 @@ class Settings(Acquisition):
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:
-    """Clusters anew in each round, of the images labelled and those that may be queried; by their typicality."""
+    """Clusters anew in each round, of the images labelled and those that may be queried. The score is the typicality;
+    the largest of a cluster comes first."""
     known = len(candidates.labelled)
     indices, _, typicality = typical(
         candidates.joined(settings.normalise),

@@ -41,7 +41,16 @@ def test_uncertainty_is_that_of_scikit_activeml(module: Any, method: str) -> Non
     from skactiveml.pool import uncertainty_scores
 
     expected = uncertainty_scores(some().double().softmax(1).numpy(), method=method)
-    np.testing.assert_allclose(by_image(module, some()), expected, rtol=1e-12)
+    found = by_image(module, some())
+    # theirs is how unsure a model is, the margin how sure
+    np.testing.assert_allclose(1 - found if module is margin else found, expected, rtol=1e-12)
+
+
+def test_the_margin_is_the_lead_of_the_likeliest_class_and_the_smallest_comes_first() -> None:
+    logits = torch.tensor([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.4, 0.2, 0.4]]).log()
+    found = margin.query(pool(logits), SimpleNamespace())  # type: ignore[arg-type]
+    assert found.indices.tolist() == [2, 1, 0] and found.scores is not None
+    np.testing.assert_allclose(found.scores, [0, 0.1, 0.5], atol=1e-6)
 
 
 @pytest.mark.parametrize("module", [least_confidence, margin, entropy])
