@@ -28,10 +28,10 @@ class Bank(nn.Module):
     vectors: Tensor
     seen: Tensor
 
-    def __init__(self, images: int, dim: int) -> None:
+    def __init__(self, pool_size: int, dim: int) -> None:
         super().__init__()
-        self.register_buffer("vectors", functional.normalize(torch.randn(images, dim), dim=1))
-        self.register_buffer("seen", torch.zeros(images, dtype=torch.bool))
+        self.register_buffer("vectors", functional.normalize(torch.randn(pool_size, dim), dim=1))
+        self.register_buffer("seen", torch.zeros(pool_size, dtype=torch.bool))
 
     @torch.no_grad()
     def update(self, indices: Tensor, new: Tensor, momentum: float) -> None:

@@ -116,7 +116,7 @@ def cost(settings: Settings) -> float:
     return 6
 
 
-def build(encoder: Encoder, settings: Settings, images: int) -> Autoencoder:
+def build(encoder: Encoder, settings: Settings, pool_size: int) -> Autoencoder:
     """Raises UserError where a single square of the mask would cover the image."""
     if settings.mask and settings.patch >= encoder.size:
         raise UserError(

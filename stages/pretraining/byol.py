@@ -82,5 +82,5 @@ def cost(settings: Settings) -> float:
     return 8
 
 
-def build(encoder: Encoder, settings: Settings, images: int) -> BYOL:
+def build(encoder: Encoder, settings: Settings, pool_size: int) -> BYOL:
     return BYOL(encoder, settings)

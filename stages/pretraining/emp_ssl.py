@@ -107,5 +107,5 @@ def cost(settings: Settings) -> float:
     return 3 * settings.patches
 
 
-def build(encoder: Encoder, settings: Settings, images: int) -> EmpSSL:
+def build(encoder: Encoder, settings: Settings, pool_size: int) -> EmpSSL:
     return EmpSSL(encoder, settings)

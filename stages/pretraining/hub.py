@@ -42,5 +42,5 @@ def encoder(settings: Settings, size: int, weights: Path | None) -> encoders.Enc
     return encoders.wrap(settings, hub.load(settings, weights), size)
 
 
-def build(encoder: encoders.Encoder, settings: Settings, images: int) -> None:
+def build(encoder: encoders.Encoder, settings: Settings, pool_size: int) -> None:
     """Nothing is trained: the encoder stays as others trained it."""

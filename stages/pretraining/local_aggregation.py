@@ -64,11 +64,11 @@ class LocalAggregation(Method):
     settings: Settings
     clusters: Tensor
 
-    def __init__(self, encoder: Encoder, settings: Settings, images: int) -> None:
+    def __init__(self, encoder: Encoder, settings: Settings, pool_size: int) -> None:
         super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection], standardised=settings.standardised)
-        self.bank = Bank(images, settings.projection[-1])
-        self.register_buffer("clusters", torch.full((settings.clusterings, images), -1, dtype=torch.int32))
+        self.bank = Bank(pool_size, settings.projection[-1])
+        self.register_buffer("clusters", torch.full((settings.clusterings, pool_size), -1, dtype=torch.int32))
 
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         since = epoch.number - self.settings.discrimination_epochs
@@ -107,5 +107,5 @@ def cost(settings: Settings) -> float:
     return 3
 
 
-def build(encoder: Encoder, settings: Settings, images: int) -> LocalAggregation:
-    return LocalAggregation(encoder, settings, images)
+def build(encoder: Encoder, settings: Settings, pool_size: int) -> LocalAggregation:
+    return LocalAggregation(encoder, settings, pool_size)

@@ -92,7 +92,7 @@ class Queue(nn.Module):
 class MoCo(Method):
     settings: Settings
 
-    def __init__(self, encoder: Encoder, settings: Settings, images: int) -> None:
+    def __init__(self, encoder: Encoder, settings: Settings, pool_size: int) -> None:
         super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection])
         if settings.batch_norm == "split":
@@ -101,7 +101,7 @@ class MoCo(Method):
         if settings.batch_norm == "shuffled":
             split_batch_norm(self.key_encoder, settings.splits)
         # a longer one would hold older keys of every image, as its negatives
-        self.queue = Queue(min(settings.queue, images), settings.projection[-1])
+        self.queue = Queue(min(settings.queue, pool_size), settings.projection[-1])
 
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Fills the queue with keys before the first epoch. The released code begins with random vectors (the paper
@@ -146,5 +146,5 @@ def cost(settings: Settings) -> float:
     return 8 if settings.symmetric else 4
 
 
-def build(encoder: Encoder, settings: Settings, images: int) -> MoCo:
-    return MoCo(encoder, settings, images)
+def build(encoder: Encoder, settings: Settings, pool_size: int) -> MoCo:
+    return MoCo(encoder, settings, pool_size)

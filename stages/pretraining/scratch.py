@@ -14,5 +14,5 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     encoder: str
 
 
-def build(encoder: object, settings: Settings, images: int) -> None:
+def build(encoder: object, settings: Settings, pool_size: int) -> None:
     """Nothing is trained: the encoder stays as it was initialised."""

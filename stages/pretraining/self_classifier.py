@@ -92,5 +92,5 @@ def cost(settings: Settings) -> float:
     return 6
 
 
-def build(encoder: Encoder, settings: Settings, images: int) -> SelfClassifier:
+def build(encoder: Encoder, settings: Settings, pool_size: int) -> SelfClassifier:
     return SelfClassifier(encoder, settings)

@@ -48,5 +48,5 @@ def cost(settings: Settings) -> float:
     return 6
 
 
-def build(encoder: Encoder, settings: Settings, images: int) -> SimCLR:
+def build(encoder: Encoder, settings: Settings, pool_size: int) -> SimCLR:
     return SimCLR(encoder, settings)

@@ -163,7 +163,7 @@ def cost(settings: Settings) -> float:
     return 6 + 3 * (settings.small_crops.number if settings.small_crops else 0)
 
 
-def build(encoder: Encoder, settings: Settings, images: int) -> SwAV:
+def build(encoder: Encoder, settings: Settings, pool_size: int) -> SwAV:
     """Raises UserError for small crops of a size that the encoder does not take."""
     small = settings.small_crops
     if small is not None and small.size is not None and not _takes(encoder, small.size):

@@ -25,16 +25,16 @@ _FLOPS_OF_A_CORE = {True: 75e9, False: 40e9}
 _LIMIT_HOURS = 12.0
 
 
-def check(parameters: Params, images: int, section: str | None = None, name: str | None = None) -> None:
-    """Without a GPU, says how long pretraining and training on a pool of `images` (0: not known yet) would take, all of
-    it or one block of a section.
+def check(parameters: Params, pool_size: int, section: str | None = None, name: str | None = None) -> None:
+    """Without a GPU, says how long pretraining and training would take, all of it or one block of a section; pool_size
+    is 0 where it is not known yet.
 
     Raises UserError beyond 12 hours, unless compute.device=cpu says that it is meant.
     """
     device = pick(parameters.compute)
-    if device.type != "cpu" or parameters.compute.device == "cpu" or not images:
+    if device.type != "cpu" or parameters.compute.device == "cpu" or not pool_size:
         return
-    estimate = hours(parameters, images, half(parameters.compute, device), section, name)
+    estimate = hours(parameters, pool_size, half(parameters.compute, device), section, name)
     what = f"{section}.{name}" if section else "all of params.yaml"
     about = f"no GPU here: {what} would take about {estimate:,.0f} hours on {os.cpu_count()} CPU cores"
     if estimate > _LIMIT_HOURS:
@@ -45,9 +45,10 @@ def check(parameters: Params, images: int, section: str | None = None, name: str
         print(about, file=sys.stderr)
 
 
-def hours(parameters: Params, images: int, in_half: bool, section: str | None = None, only: str | None = None) -> float:
-    """Hours for all seeds of all blocks, or of one block of a section, from each encoder's operations; `images` is the
-    size of the pool."""
+def hours(
+    parameters: Params, pool_size: int, in_half: bool, section: str | None = None, only: str | None = None
+) -> float:
+    """Hours for all seeds of all blocks, or of one block of a section, from each encoder's operations."""
     work = 0.0
     measured: dict[str, float] = {}
 
@@ -59,20 +60,20 @@ def hours(parameters: Params, images: int, in_half: bool, section: str | None = 
     for name, pretrained in _wanted(parameters.pretrain, section, only):
         if pretraining.trains(pretrained):
             cost = pretraining.trained(pretrained).cost(pretrained)
-            work += _visits(pretrained, [images]) * cost * forward(name)
+            work += _visits(pretrained, [pool_size]) * cost * forward(name)
     for _, block in _wanted(parameters.models, section, only):
-        told = [images]
+        told = [pool_size]
         if block.follows != "schedule":
-            budget = _told(parameters.labels, images)
+            budget = _told(parameters.labels, pool_size)
             told = parameters.rounds.totals(budget) if block.follows == "rounds" else [budget]
             if block.sees_pool:
-                told = [images] * len(told)
+                told = [pool_size] * len(told)
         visits = _visits(block, told) * regimes.member(block.regime).cost(block)
         # before a model asks it looks at the whole pool, once for all if what it sees there stays the same
         looks = len(told) - 1
         if looks and not block.moves_encoder:
             looks = 1
-        work += (visits + looks * images) * forward(block.init)
+        work += (visits + looks * pool_size) * forward(block.init)
     return work * len(parameters.seeds) / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
 
 
@@ -88,13 +89,13 @@ def _visits(block: Training | pretraining.TrainedBlock, told: Sequence[int]) -> 
     return block.epochs * sum(block.steps * block.batch_size if block.steps else count for count in told)
 
 
-def _told(labels: Labels, images: int) -> int:
+def _told(labels: Labels, pool_size: int) -> int:
     """About how many labels the budget buys; a budget that the pool can't give is for others to refuse."""
     try:
         # the classes are not known here
-        return labels.count(images, 10)
+        return labels.count(pool_size, 10)
     except UserError:
-        return images
+        return pool_size
 
 
 def operations(block: pretraining.Block, size: int) -> float:

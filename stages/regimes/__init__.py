@@ -1,9 +1,9 @@
 """Ways to learn from labels, one file each.
 
 A member has `Settings` (with `regime`, its file's name), `cost(settings)` (the work for one image of a batch, in
-forward passes of the encoder; backward counts two) and `build(encoder, classes, settings, schedule, images) ->
+forward passes of the encoder; backward counts two) and `build(encoder, classes, settings, schedule, pool_size) ->
 Classifier`: `classes` is the number of outputs, `schedule` the section of that name for a block that follows it, else
-None, `images` the size of the pool.
+None.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Member(Protocol):
     def cost(self, settings: Block) -> float: ...
 
     def build(
-        self, encoder: Encoder, classes: int, settings: Block, schedule: Schedule | None, images: int
+        self, encoder: Encoder, classes: int, settings: Block, schedule: Schedule | None, pool_size: int
     ) -> Classifier: ...
 
 

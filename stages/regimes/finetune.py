@@ -65,5 +65,5 @@ def cost(settings: Settings) -> float:
     return 3
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Finetune:
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> Finetune:
     return Finetune(encoder, classes, settings)

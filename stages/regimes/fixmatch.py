@@ -61,11 +61,11 @@ class FixMatch(Classifier):
     # FlexMatch: the class last guessed with confidence for each image of the pool, -1 for none
     guessed: Tensor
 
-    def __init__(self, encoder: Encoder, classes: int, settings: Settings, images: int) -> None:
+    def __init__(self, encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> None:
         super().__init__(encoder, classes, settings)
         self.average_encoder, self.average_head = twin(encoder), twin(self.head)
         if settings.thresholds == "flexible":
-            self.register_buffer("guessed", torch.full((images,), -1))
+            self.register_buffer("guessed", torch.full((pool_size,), -1))
         self._shown = 0
 
     def kept(self) -> tuple[Encoder, nn.Linear]:
@@ -147,5 +147,5 @@ def cost(settings: Settings) -> float:
     return each if settings.steps else each / settings.mu
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> FixMatch:
-    return FixMatch(encoder, classes, settings, images)
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> FixMatch:
+    return FixMatch(encoder, classes, settings, pool_size)

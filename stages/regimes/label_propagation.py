@@ -70,11 +70,11 @@ class LabelPropagation(Classifier):
     settings: Settings
     guessed: Tensor
 
-    def __init__(self, encoder: Encoder, classes: int, settings: Settings, images: int) -> None:
+    def __init__(self, encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> None:
         super().__init__(encoder, classes, settings)
         self.projection = perceptron([encoder.dim, *settings.projection], standardised=settings.standardised)
-        self.bank = Bank(images, settings.projection[-1])
-        self.register_buffer("guessed", torch.full((images,), -1))
+        self.bank = Bank(pool_size, settings.projection[-1])
+        self.register_buffer("guessed", torch.full((pool_size,), -1))
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         """Batches with labelled images first, the same number of them throughout; each kind in an order of its own."""
@@ -184,6 +184,6 @@ def cost(settings: Settings) -> float:
 
 
 def build(
-    encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int
+    encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int
 ) -> LabelPropagation:
-    return LabelPropagation(encoder, classes, settings, images)
+    return LabelPropagation(encoder, classes, settings, pool_size)

@@ -83,5 +83,5 @@ def cost(settings: Settings) -> float:
     return 1 / settings.epochs if settings.views is None and settings.follows != "schedule" else 1
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Probe:
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> Probe:
     return Probe(encoder, classes, settings)

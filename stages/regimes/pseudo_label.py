@@ -86,9 +86,9 @@ class PseudoLabel(Classifier):
     settings: Settings
     pseudo: Tensor
 
-    def __init__(self, encoder: Encoder, classes: int, settings: Settings, images: int) -> None:
+    def __init__(self, encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> None:
         super().__init__(encoder, classes, settings)
-        self.register_buffer("pseudo", torch.full((images,), -1))
+        self.register_buffer("pseudo", torch.full((pool_size,), -1))
         self.first = nn.ModuleList([twin(encoder), twin(self.head)] if settings.restart else [])
 
     def rates(self, epoch: float) -> dict[str, float]:
@@ -170,5 +170,5 @@ def cost(settings: Settings) -> float:
     return 3 + (settings.rounds - 1) / settings.epochs
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> PseudoLabel:
-    return PseudoLabel(encoder, classes, settings, images)
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> PseudoLabel:
+    return PseudoLabel(encoder, classes, settings, pool_size)

@@ -37,5 +37,5 @@ def cost(settings: Settings) -> float:
     return 3
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, images: int) -> Supervised:
+def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> Supervised:
     return Supervised(encoder, classes, settings)

@@ -63,9 +63,9 @@ class Told:
         return np.bincount(known[known >= 0], minlength=self.world.classes_seen[epoch])
 
 
-def everything(images: int, epochs: int) -> World:
+def everything(pool_size: int, epochs: int) -> World:
     """All images are shown from the start, and nothing is told: the world of pretraining."""
-    return World(np.zeros(images, np.int32), np.full(images, NEVER, np.int32), [0] * epochs)
+    return World(np.zeros(pool_size, np.int32), np.full(pool_size, NEVER, np.int32), [0] * epochs)
 
 
 def fixed(labels: np.ndarray, bought: np.ndarray, classes: int, epochs: int) -> World:

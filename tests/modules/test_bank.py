@@ -12,9 +12,9 @@ from stages.training.measure import embed
 from tests.tiny import CPU, pictures
 
 
-def filled(images: int = 40, dim: int = 6) -> Bank:
+def filled(pool_size: int = 40, dim: int = 6) -> Bank:
     torch.manual_seed(0)
-    return Bank(images, dim).double()
+    return Bank(pool_size, dim).double()
 
 
 def units(count: int, dim: int = 6) -> torch.Tensor:

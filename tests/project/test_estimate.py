@@ -50,14 +50,14 @@ def test_small_sets_pass_without_a_word(capsys: pytest.CaptureFixture[str], tmp_
 
 
 @pytest.mark.parametrize("budget", [4000, "400/class", "100%", "1%"])
-@pytest.mark.parametrize("images", [0, 30])
-def test_a_budget_beyond_the_images_is_not_its_business(budget: int | str, images: int) -> None:
+@pytest.mark.parametrize("pool_size", [0, 30])
+def test_a_budget_beyond_the_images_is_not_its_business(budget: int | str, pool_size: int) -> None:
     """A folder's images are not counted yet at download, its classes not even later."""
     raw = base()
     raw["labels"]["budget"] = budget
     # a number of steps takes its time whatever the images
     raw["models"] = {name: block for name, block in raw["models"].items() if block["steps"] is None}
-    estimate.check(params.Params(raw), images)
+    estimate.check(params.Params(raw), pool_size)
 
 
 def test_rounds_are_counted() -> None:
