@@ -31,7 +31,7 @@ def _conv(channels: int) -> nn.Sequential:
 
 
 def _keras(layer: nn.Conv2d | nn.Linear) -> nn.Conv2d | nn.Linear:
-    """Glorot's uniform weights and no bias: the reference ran in Keras, whose default this is."""
+    """Glorot's uniform weights and no bias: system A ran in Keras, whose default this is."""
     nn.init.xavier_uniform_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

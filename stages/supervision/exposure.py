@@ -16,7 +16,7 @@ class World:
     """For each image of the pool, the epoch (from 0) at which it is first shown and first told.
 
     shown_at, told_at: int32 [N], NEVER where it does not happen; classes_seen: one number for each epoch.
-    redrawn: None, or for each epoch the images told in it alone (the reference's way).
+    redrawn: None, or for each epoch the images told in it alone (system A's way).
     """
 
     shown_at: np.ndarray

@@ -18,12 +18,12 @@ class Schedule(BaseModel, extra="forbid", frozen=True):
     """The section `schedule`; epochs e are counted from 0 to E - 1.
 
     classes seen = clip(end_classes * r(e / class_epochs), start_classes, end_classes), rounded down; with linear r and
-    class_epochs = end_classes this is the reference's clip(e, start_classes, end_classes).
+    class_epochs = end_classes this is system A's clip(e, start_classes, end_classes).
     labelled share = clip(r(e / label_epochs), start_share, end_share), of the labels bought among the classes seen.
     r(x) is x (linear), (1 - cos(pi x)) / 2 (cosine), or 0 before x = 1/2 and 1 from there on (step); x is at most 1.
     null stands for all classes (end_classes), for end_classes (class_epochs), and for all epochs (label_epochs).
     `class_order`: "given", "random" (drawn by seed), or the names in order.
-    `redraw` draws anew at every epoch which images are labelled, as the reference did: over a run nearly every label
+    `redraw` draws anew at every epoch which images are labelled, as system A did: over a run nearly every label
     bought is told.
     """
 
