@@ -55,9 +55,9 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
 
 def _load(settings: Settings, root: Path, scratch: Path) -> Dataset:
     file = member(settings.name)
-    known = getattr(file, "LABELS", ("fine",))
-    if settings.labels not in known:
-        raise UserError(f"data.labels={settings.labels}: {settings.name} has only {' and '.join(known)} labels")
+    kinds = getattr(file, "LABELS", ("fine",))
+    if settings.labels not in kinds:
+        raise UserError(f"data.labels={settings.labels}: {settings.name} has only {' and '.join(kinds)} labels")
     return file.load(_rooted(settings, root), scratch)
 
 

@@ -54,7 +54,7 @@ class Candidates:
         embedding: Tensor,
         head: nn.Module,
         *,
-        known: np.ndarray,
+        labelled: np.ndarray,
         ranked: np.ndarray,
         count: int,
         seed: int,
@@ -66,7 +66,7 @@ class Candidates:
         def there(indices: np.ndarray) -> Tensor:
             return torch.from_numpy(indices).to(embedding.device)
 
-        return cls(embedding, head, there(known), there(np.sort(ranked)), there(ranked), count, seed, round)
+        return cls(embedding, head, there(labelled), there(np.sort(ranked)), there(ranked), count, seed, round)
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= len(self.askable):

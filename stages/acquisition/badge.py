@@ -38,7 +38,7 @@ def spread(residual: Tensor, embedding: Tensor, draws: np.ndarray) -> Tensor:
     """Rows int64 [b], distinct: k-means++ on the outer products of residual [n, C] and embedding [n, d], float64, from
     draws [b] in [0, 1), of which the first is not used."""
     squares = residual.square().sum(1) * embedding.square().sum(1)
-    left = torch.ones_like(squares)
+    undrawn = torch.ones_like(squares)
     nearest = torch.full_like(squares, torch.inf)
     picks = [int(squares.argmax())]
     for draw in draws[1:]:
@@ -46,8 +46,8 @@ def spread(residual: Tensor, embedding: Tensor, draws: np.ndarray) -> Tensor:
         ends = squares + squares[last]
         distances = ends - 2 * (residual @ residual[last]) * (embedding @ embedding[last])
         nearest = torch.minimum(nearest, distances.where(distances > _SAME * ends, 0))
-        left[last] = nearest[last] = 0
-        weights = (nearest if nearest.any() else left).cumsum(0)
+        undrawn[last] = nearest[last] = 0
+        weights = (nearest if nearest.any() else undrawn).cumsum(0)
         place = torch.searchsorted(weights, weights[-1:] * draw, right=True)
         # rounded up to the whole sum a draw falls behind all: the last row of any weight takes it
         picks.append(int(torch.minimum(place, torch.searchsorted(weights, weights[-1:]))))

@@ -20,9 +20,9 @@ class Settings(Acquisition):
 
 def query(candidates: Candidates, settings: Settings) -> Query:
     """No score. Always the image farthest from all those labelled and chosen; the first at random if there is none."""
-    points, known = candidates.joined(settings.normalise), len(candidates.labelled)
-    if known:
-        found = further(points, candidates.count, torch.arange(known, device=points.device)) - known
+    points, labelled = candidates.joined(settings.normalise), len(candidates.labelled)
+    if labelled:
+        chosen = further(points, candidates.count, torch.arange(labelled, device=points.device)) - labelled
     else:
-        found = k_centre(points, candidates.count, first=int(candidates.rng().integers(len(points))))
-    return Query(candidates.askable[found], None)
+        chosen = k_centre(points, candidates.count, first=int(candidates.rng().integers(len(points))))
+    return Query(candidates.askable[chosen], None)

@@ -27,14 +27,14 @@ class Settings(Acquisition):
 def query(candidates: Candidates, settings: Settings) -> Query:
     """Clusters anew in each round, of the images labelled and those that may be queried. The score is the typicality;
     the largest of a cluster comes first."""
-    known = len(candidates.labelled)
+    labelled = len(candidates.labelled)
     indices, _, typicality = typical(
         candidates.joined(settings.normalise),
         candidates.count,
-        torch.arange(known, device=candidates.embedding.device),
+        torch.arange(labelled, device=candidates.embedding.device),
         seed=int(candidates.rng().integers(2**63 - 1)),
         max_clusters=settings.max_clusters,
         neighbours=settings.neighbours,
         smallest=settings.smallest,
     )
-    return Query(candidates.askable[indices - known], typicality)
+    return Query(candidates.askable[indices - labelled], typicality)

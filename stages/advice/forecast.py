@@ -64,10 +64,10 @@ class Law:
     def more(self, accuracy: float) -> np.ndarray:
         """How many labels more than `labels_told` reach the accuracy: none where it is there already, infinite where
         the law never gets there."""
-        left = 1 - self.floor - accuracy
+        above = 1 - self.floor - accuracy
         with np.errstate(over="ignore", divide="ignore"):
-            needed = self.labels_told * np.expm1(np.log(self.drop / np.where(left > 0, left, np.nan)) / self.power)
-        return np.where(left > 0, np.maximum(needed, 0), np.where(accuracy > self.now, np.inf, 0))
+            needed = self.labels_told * np.expm1(np.log(self.drop / np.where(above > 0, above, np.nan)) / self.power)
+        return np.where(above > 0, np.maximum(needed, 0), np.where(accuracy > self.now, np.inf, 0))
 
 
 @dataclass(frozen=True)

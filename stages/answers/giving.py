@@ -27,7 +27,7 @@ def give(
     Raises UserError, with the place, for an image or class that is not there, for two answers that differ, and for
     one that differs from the data set.
     """
-    known = list(classes or _answered(answers))
+    classes = list(classes or _answered(answers))
     result, images, given = labels.copy(), Images(names), dict[int, Answer]()
     for answer in answers:
         row = images.find(answer.image)
@@ -35,7 +35,7 @@ def give(
             raise UserError(
                 f"{answer.where}: no training image {_shown(answer.image)}; write its path as stages.export gave it"
             )
-        label = known.index(_known(answer, known))
+        label = classes.index(_meant(answer, classes))
         if row in given and result[row] != label:
             other = given[row]
             other_place = "another annotation of it" if other.where == answer.where else other.where
@@ -43,21 +43,21 @@ def give(
                 f"{answer.where}: {answer.image} is {answer.label!r}, but {other.label!r} in {other_place}; keep one"
             )
         if labels[row] not in (-1, label):
-            true = known[labels[row]]
+            true = classes[labels[row]]
             raise UserError(
                 f"{answer.where}: {answer.image} is {answer.label!r}, but {true!r} in the data set; mend either"
             )
         result[row], given[row] = label, answer
-    return result, known
+    return result, classes
 
 
-def _known(answer: Answer, known: Sequence[str]) -> str:
+def _meant(answer: Answer, classes: Sequence[str]) -> str:
     """The class that is meant: the one so written, or the only one that capitals and spaces alone tell from it."""
-    alike = [name for name in known if tidy(name).casefold() == answer.label.casefold()]
-    if answer.label in known:
+    alike = [name for name in classes if tidy(name).casefold() == answer.label.casefold()]
+    if answer.label in classes:
         return answer.label
     if len(alike) != 1:
-        raise UserError(f"{answer.where}: no class {_shown(answer.label)}; {families.choices(answer.label, known)}")
+        raise UserError(f"{answer.where}: no class {_shown(answer.label)}; {families.choices(answer.label, classes)}")
     return alike[0]
 
 

@@ -44,10 +44,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
 def _beside(path: Path) -> Path:
     """This process's partial name for `path`. Removes what killed processes left of theirs."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        pid = left.name.removesuffix(".partial").rpartition(".")[2]
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        pid = stale.name.removesuffix(".partial").rpartition(".")[2]
         if pid.isdecimal() and (int(pid) == os.getpid() or not _lives(int(pid))):
-            _remove(left)
+            _remove(stale)
     return path.with_name(f".{path.name}.{os.getpid()}.partial")
 
 

@@ -76,11 +76,11 @@ def named(source: Path, names: Collection[str]) -> Generator[Entry, None, None]:
             if stat.S_ISREG(state.st_mode) and state.st_size <= LARGEST:
                 yield Entry(name, stat.S_IFREG, state.st_size, path.read_bytes)
         return
-    left = set(names)
+    missing = set(names)
     with closing(entries(source)) as found:
-        while left and (entry := next(found, None)) is not None:
-            if entry.name in left and not entry.folder:
-                left.remove(entry.name)
+        while missing and (entry := next(found, None)) is not None:
+            if entry.name in missing and not entry.folder:
+                missing.remove(entry.name)
                 yield entry
 
 

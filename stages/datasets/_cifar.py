@@ -40,9 +40,9 @@ def part(name: str, chosen: list[dict[str, Any]], labels: str, size: int, scratc
     """One part from its batches; `labels` is the key of the labels in them."""
     rows = np.concatenate([batch["data"] for batch in chosen])  # [N, 3072]: all red, all green, all blue
     images = np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
-    known = np.concatenate([np.asarray(batch[labels], dtype=np.int64) for batch in chosen])
+    classes = np.concatenate([np.asarray(batch[labels], dtype=np.int64) for batch in chosen])
     names = [f"{name}/{file}" for batch in chosen for file in batch["filenames"]]
-    return Part(_images.resize(images, size, scratch / f"{name}.npy"), known, names)
+    return Part(_images.resize(images, size, scratch / f"{name}.npy"), classes, names)
 
 
 class _Plain(pickle.Unpickler):

@@ -52,13 +52,13 @@ def originals(source: str, packed: Mapping[str, np.ndarray], side: int) -> Itera
         raise UserError(f"data.source={source}: it was read once, and is not kept on this machine")
     try:
         place = _fetch.local(source)
-        left = dict.fromkeys(packed)
+        missing = dict.fromkeys(packed)
         with closing(_archive.named(place, packed)) as entries:
             pictures = ((packed[entry.name], entry.name, _reader(place, entry)) for entry in entries)
             for name, picture in _images.originals(pictures, len(packed), side):
-                del left[name]
+                del missing[name]
                 yield name, picture
-        yield from left.items()
+        yield from missing.items()
     except OSError as error:
         raise UserError(f"data.source={source}: {error.strerror}") from error
 

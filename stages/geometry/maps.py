@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 15
 
-Known = tuple[np.ndarray, np.ndarray]
+Neighbours = tuple[np.ndarray, np.ndarray]
 
 
 def pca(embedding: np.ndarray, dimensions: int = 2) -> np.ndarray:
@@ -27,34 +27,39 @@ def pca(embedding: np.ndarray, dimensions: int = 2) -> np.ndarray:
     if d <= n:
         axes = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, :dimensions]
     else:  # the smaller of the two Gram matrices has the same spectrum
-        left = np.linalg.eigh(x @ x.T)[1][:, ::-1][:, :dimensions]
-        axes = x.T @ left
+        left_vectors = np.linalg.eigh(x @ x.T)[1][:, ::-1][:, :dimensions]
+        axes = x.T @ left_vectors
         axes /= np.maximum(np.linalg.norm(axes, axis=0), np.finfo(np.float64).tiny)
     axes = axes * np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0) < 0, -1.0, 1.0)
-    found = np.zeros((n, dimensions), dtype=np.float32)
-    found[:, : axes.shape[1]] = x @ axes
-    return found
+    components = np.zeros((n, dimensions), dtype=np.float32)
+    components[:, : axes.shape[1]] = x @ axes
+    return components
 
 
 def umap(
-    embedding: np.ndarray, seed: int, *, dimensions: int = 2, min_dist: float = 0.1, known: Known | None = None
+    embedding: np.ndarray,
+    seed: int,
+    *,
+    dimensions: int = 2,
+    min_dist: float = 0.1,
+    neighbours: Neighbours | None = None,
 ) -> np.ndarray:
     """UMAP (McInnes, Healy and Melville, 2018, arXiv:1802.03426), float32 [n, dimensions], of an embedding [n, d].
 
     Started from PCA; 500 epochs, 200 beyond 10,000 points; the same seed gives the same map. `min_dist`: how near to
-    each other points are drawn. `known`: of each point the indices and Euclidean distances, [n, k] each, of its k
+    each other points are drawn. `neighbours`: of each point the indices and Euclidean distances, [n, k] each, of its k
     nearest, itself first; else 15, found by comparing all, which for the few thousand points of a picture is cheaper
     than to compile a search. Fewer than four points are given their PCA.
     """
     if len(embedding) < 4:
         return pca(embedding, dimensions)
     points = embedding.astype(np.float32)
-    known = _neighbours(points) if known is None else known
+    neighbours = _neighbours(points) if neighbours is None else neighbours
     with warnings.catch_warnings():
         # said of every seeded map: it runs on one thread, and new points cannot be added to it
         warnings.filterwarnings("ignore", message="n_jobs value")
         warnings.filterwarnings("ignore", message="precomputed_knn")
-        mapper = _mapper(_start(points, seed, dimensions), seed, min_dist, known)
+        mapper = _mapper(_start(points, seed, dimensions), seed, min_dist, neighbours)
         return np.asarray(mapper.fit_transform(points), dtype=np.float32)
 
 
@@ -63,7 +68,7 @@ def compile_umap() -> None:
     umap(np.random.default_rng(0).normal(size=(64, 8)), seed=0)
 
 
-def _neighbours(points: np.ndarray) -> Known:
+def _neighbours(points: np.ndarray) -> Neighbours:
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(points) - 1), algorithm="brute").fit(points)
@@ -71,11 +76,11 @@ def _neighbours(points: np.ndarray) -> Known:
     return indices, distances
 
 
-def _mapper(start: np.ndarray, seed: int, min_dist: float, known: Known) -> UMAP:
+def _mapper(start: np.ndarray, seed: int, min_dist: float, neighbours: Neighbours) -> UMAP:
     _keep_compiled()
     from umap import UMAP
 
-    indices, distances = known
+    indices, distances = neighbours
     return UMAP(
         n_neighbors=indices.shape[1],
         n_components=start.shape[1],

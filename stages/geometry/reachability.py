@@ -53,30 +53,30 @@ def walk(points: Tensor, core: Tensor, *, mutual: bool) -> Walk:
     origin = torch.full_like(order, -1)
     # a closeness below -distance * bound, which is minus half the squared distance and some more, is no nearer
     bound = (0.5 + accumulation(dims)) * (1 + 2.0**-22)
-    left, here = torch.arange(n, device=points.device), torch.zeros(1, dtype=torch.int64, device=points.device)
+    unreached, here = torch.arange(n, device=points.device), torch.zeros(1, dtype=torch.int64, device=points.device)
     with full_precision():
         ours, theirs = bound_operands(points, points, points.mean(0), torch.float32)
         for start in range(0, n, STEPS):
-            # of the points left, `here` the place of the next among them
-            operand, own, reach, source = theirs[left], core[left], squared[left], origin[left]
-            waits = torch.ones_like(left, dtype=torch.bool)
+            # of the points unreached, `here` the place of the next among them
+            operand, own, reach, source = theirs[unreached], core[unreached], squared[unreached], origin[unreached]
+            waits = torch.ones_like(unreached, dtype=torch.bool)
             limit = (reach * -bound).float()
             for step in range(start, min(start + STEPS, n)):
-                point = left[here]
+                point = unreached[here]
                 order[step], squared[point], origin[point] = point[0], reach[here], source[here]
                 waits[here], reach[here] = False, torch.inf
                 closeness = torch.mv(operand, ours[point][0])
                 near = ((closeness >= limit) & waits & (reach > own[here])).nonzero()[:, 0]
                 if len(near):
-                    found = torch.maximum(squares(points, points, point.expand(len(near)), left[near]), own[here])
+                    found = torch.maximum(squares(points, points, point.expand(len(near)), unreached[near]), own[here])
                     if mutual:
                         found = torch.maximum(found, own[near])
                     nearer = found < reach[near]
                     near, found = near[nearer], found[nearer]
                     reach[near], source[near], limit[near] = found, point, (found * -bound).float()
                 here = reach.argmin(0, keepdim=True)
-            point = left[here]
-            left = left[waits]
-            squared[left], origin[left] = reach[waits], source[waits]
-            here = torch.searchsorted(left, point)
+            point = unreached[here]
+            unreached = unreached[waits]
+            squared[unreached], origin[unreached] = reach[waits], source[waits]
+            here = torch.searchsorted(unreached, point)
     return Walk(order.cpu().numpy(), squared.cpu().numpy(), origin.cpu().numpy())

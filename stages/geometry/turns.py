@@ -16,11 +16,11 @@ def by_turns(clusters: np.ndarray, order: np.ndarray, budget: int, taken: np.nda
     taken = np.zeros_like(inside) if taken is None else taken
     sizes = np.bincount(clusters[inside])
     given = np.bincount(clusters[inside & taken], minlength=len(sizes))
-    left = np.flatnonzero(inside & ~taken)
-    left = left[np.lexsort((order[left], clusters[left]))]  # stable
-    own = clusters[left]
+    untaken = np.flatnonzero(inside & ~taken)
+    untaken = untaken[np.lexsort((order[untaken], clusters[untaken]))]  # stable
+    own = clusters[untaken]
     turn = given[own] + np.arange(len(own)) - np.searchsorted(own, own)
-    return left[np.lexsort((own, -sizes[own], turn))][:budget].astype(np.int64)
+    return untaken[np.lexsort((own, -sizes[own], turn))][:budget].astype(np.int64)
 
 
 def by_shares(clusters: np.ndarray, order: np.ndarray, budget: int) -> np.ndarray:

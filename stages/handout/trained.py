@@ -56,7 +56,7 @@ class Trained:
         candidates = Candidates.among(
             embedding,
             self.head.to(self.device),
-            known=labelled,
+            labelled=labelled,
             ranked=ranked,
             count=count,
             seed=seed,

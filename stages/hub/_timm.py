@@ -50,9 +50,9 @@ def empty(model: str, upscale: int | None, layer: str) -> Network:
 def _options(model: str, upscale: int | None) -> dict[str, Any]:
     import timm
 
-    known = timm.get_pretrained_cfg(model)
+    config = timm.get_pretrained_cfg(model)
     # networks with a vector for each place (ViT) are made for one size; timm fits the vectors of the file to it
-    return {"img_size": upscale} if upscale and known and known.fixed_input_size else {}
+    return {"img_size": upscale} if upscale and config and config.fixed_input_size else {}
 
 
 def _network(name: str, module: Any, upscale: int | None, layer: str) -> Network:
@@ -75,12 +75,12 @@ def _from_file(model: str, path: Path, options: dict[str, Any], name: str) -> nn
     import timm
 
     found = _weights.read(path)
-    known = timm.get_pretrained_cfg(model)
-    classifier = known.classifier if known else None
+    config = timm.get_pretrained_cfg(model)
+    classifier = config.classifier if config else None
     first = classifier if isinstance(classifier, str) or not classifier else classifier[0]
     # a classifier of any width will do, as will none, since it is cut off; but nothing may be missing
     reason: Exception | None = None
-    for classes in dict.fromkeys([_weights.classes_in(found, first or ""), known.num_classes if known else 1000]):
+    for classes in dict.fromkeys([_weights.classes_in(found, first or ""), config.num_classes if config else 1000]):
         overlay = {"state_dict": dict(found), "num_classes": classes}
         try:
             module: nn.Module = timm.create_model(

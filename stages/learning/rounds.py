@@ -63,9 +63,9 @@ def alternate(
         record = _file(scratch, plan, number, "json")
         if not record.exists():
             told, classifier, rows = train(number)
-            found = query(_candidates(plan, number, total - len(queries), _images(queries), told, classifier, pool))
-            scores = None if found.scores is None else found.scores.tolist()
-            content = {"history": rows, "images": found.indices.tolist(), "scores": scores}
+            chosen = query(_candidates(plan, number, total - len(queries), _images(queries), told, classifier, pool))
+            scores = None if chosen.scores is None else chosen.scores.tolist()
+            content = {"history": rows, "images": chosen.indices.tolist(), "scores": scores}
             with whole_file(record) as path:
                 path.write_text(json.dumps(content), encoding="utf-8")
             _file(scratch, plan, number - 1, "safetensors").unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def _candidates(
     return Candidates.among(
         pool.by(classifier),
         classifier.kept()[1],
-        known=told.world.told(0),
+        labelled=told.world.told(0),
         ranked=plan.ranking[~np.isin(plan.ranking, queried)],
         count=count,
         seed=plan.seed,

@@ -17,10 +17,10 @@ ENOUGH = 0.5  # of the images chosen have to have a label: of fewer, which those
 
 def told_enough(told: np.ndarray) -> str | None:
     """None, or what is missing for figures of the chosen images' classes; told: their labels [budget], -1 unknown."""
-    known = int((told >= 0).sum())
-    if known >= ENOUGH * len(told) and known:
+    labelled = int((told >= 0).sum())
+    if labelled >= ENOUGH * len(told) and labelled:
         return None
-    return f"only {known} of {len(told)} images chosen have a label" if known else "no chosen image has a label"
+    return f"only {labelled} of {len(told)} images chosen have a label" if labelled else "no chosen image has a label"
 
 
 def quality(

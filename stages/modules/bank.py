@@ -18,7 +18,7 @@ BLOCK = 2**24  # entries of one block of similarities
 
 
 class Bank(nn.Module):
-    """`vectors` [N, d], a buffer of unit vectors, random at first, as in Zhuang et al. 2019; `seen`: bool [N], those
+    """`vectors` [N, d], a buffer of unit vectors, random at first, as in Zhuang et al. 2019; `filled`: bool [N], those
     that no longer are. `Start`, for settings: whether they stay so until an image's first batch, or the encoder
     introduces it before.
 
@@ -26,12 +26,12 @@ class Bank(nn.Module):
     """
 
     vectors: Tensor
-    seen: Tensor
+    filled: Tensor
 
     def __init__(self, pool_size: int, dim: int) -> None:
         super().__init__()
         self.register_buffer("vectors", functional.normalize(torch.randn(pool_size, dim), dim=1))
-        self.register_buffer("seen", torch.zeros(pool_size, dtype=torch.bool))
+        self.register_buffer("filled", torch.zeros(pool_size, dtype=torch.bool))
 
     @torch.no_grad()
     def update(self, indices: Tensor, new: Tensor, momentum: float) -> None:
@@ -39,21 +39,21 @@ class Bank(nn.Module):
         a batch twice, the first counts."""
         mixed = torch.lerp(new[firsts(indices)].to(self.vectors.dtype), self.vectors[indices], momentum)
         self.vectors[indices] = functional.normalize(mixed, dim=1)
-        self.seen[indices] = True
+        self.filled[indices] = True
 
     @torch.no_grad()
     def introduce(self, shown: Tensor, images: Images, embedder: nn.Module) -> None:
-        """Gives those of `shown` that were never seen the vectors that `embedder` makes of them, without views, in
+        """Gives those of `shown` not filled so far the vectors that `embedder` makes of them, without views, in
         evaluation mode; the first time after a pass in training mode, or its batch norm would do nothing yet."""
-        new = shown[~self.seen[shown]]
+        new = shown[~self.filled[shown]]
         if not len(new):
             return
-        if not self.seen.any():
+        if not self.filled.any():
             for some in new.split(images.at_once()):
                 if len(some) > 1:
                     embedder.train()(plain(images[some]))
         self.vectors[new] = functional.normalize(embed(embedder, images, half=False, chosen=new), dim=1)
-        self.seen[new] = True
+        self.filled[new] = True
 
     @torch.no_grad()
     def nearest(

@@ -42,8 +42,8 @@ class Pruner(nn.Module):
     @torch.no_grad()
     def prune(self, network: nn.Module, share: float) -> None:
         """Removes the smallest edges until `share` of all, to the nearest edge, are gone; those gone stay so."""
-        left = self._masks()
-        sizes = [kernel.abs().where(mask, -1) for kernel, mask in zip(kernels(network), left, strict=True)]
+        masks = self._masks()
+        sizes = [kernel.abs().where(mask, -1) for kernel, mask in zip(kernels(network), masks, strict=True)]
         flat = torch.cat([size.flatten() for size in sizes])
         gone = round(share * len(flat))
         if gone <= int((flat < 0).sum()):
@@ -51,7 +51,7 @@ class Pruner(nn.Module):
         # stable: among equals the first, on every device
         smallest = flat.sort(stable=True).indices[:gone]
         kept = torch.ones_like(flat, dtype=torch.bool).index_fill_(0, smallest, False)
-        for mask, part in zip(left, kept.split([mask.numel() for mask in left]), strict=True):
+        for mask, part in zip(masks, kept.split([mask.numel() for mask in masks]), strict=True):
             mask.copy_(part.view(mask.shape))
         self.apply_to(network)
 

@@ -29,14 +29,14 @@ PROBED: tuple[Sandbox, ...] = ("soft_lookup", "meta_reclassify")
 _MET = 1e-6
 
 
-def soft_lookup(known: Tensor, labels: Tensor, unknown: Tensor, probe: nn.Module) -> Tensor:
+def soft_lookup(labelled: Tensor, labels: Tensor, unlabelled: Tensor, probe: nn.Module) -> Tensor:
     """Update 1, soft look-up: the labelled encodings attend over the unlabelled ones (scaled dot product, softmax), and
     `probe`, which maps [n, d] to [n, C], classifies what they found; cross-entropy to the true labels. The text moves
     the encoder and does not speak of the probe; it moves here too, or what it asks of the encoder would be chance."""
-    return functional.cross_entropy(probe(_attended(known, unknown)), labels)
+    return functional.cross_entropy(probe(_attended(labelled, unlabelled)), labels)
 
 
-def reclassify(known: Tensor, labels: Tensor, unknown: Tensor, classes: int) -> Tensor:
+def reclassify(labelled: Tensor, labels: Tensor, unlabelled: Tensor, classes: int) -> Tensor:
     """Update 2, reclassification per class: the loss of each class, [classes], 0 for those not among the labels.
 
     The soft label of an unlabelled encoding is the softmax over classes of its mean dot product with the class's
@@ -44,31 +44,31 @@ def reclassify(known: Tensor, labels: Tensor, unknown: Tensor, classes: int) -> 
     each weighted by its soft label: the sum is divided by m, not by the sum of the weights. The loss of a class is the
     mean cross-entropy of its labelled encodings. Classes not among the labels have no part in either softmax.
     """
-    members = functional.one_hot(labels, classes).to(known.dtype)
+    members = functional.one_hot(labels, classes).to(labelled.dtype)
     counts = members.sum(0)
     absent = counts == 0
-    products = unknown @ known.T
+    products = unlabelled @ labelled.T
     soft = (products @ members / counts.clamp(min=1)).masked_fill(absent, -torch.inf).softmax(1)
-    logits = (products.T @ soft / len(unknown)).masked_fill(absent, -torch.inf)
+    logits = (products.T @ soft / len(unlabelled)).masked_fill(absent, -torch.inf)
     losses = functional.cross_entropy(logits, labels, reduction="none")
     return losses @ members / counts.clamp(min=1)
 
 
-def reclassify_weighted(known: Tensor, labels: Tensor, unknown: Tensor, classes: int) -> Tensor:
+def reclassify_weighted(labelled: Tensor, labels: Tensor, unlabelled: Tensor, classes: int) -> Tensor:
     """Update 3: the losses of `reclassify`, each weighted by its class's share of the labels, in one sum."""
-    shares = functional.one_hot(labels, classes).to(known.dtype).mean(0)
-    return reclassify(known, labels, unknown, classes) @ shares
+    shares = functional.one_hot(labels, classes).to(labelled.dtype).mean(0)
+    return reclassify(labelled, labels, unlabelled, classes) @ shares
 
 
-def meta_reclassify(known: Tensor, labels: Tensor, unknown: Tensor, probe: nn.Module) -> Tensor:
+def meta_reclassify(labelled: Tensor, labels: Tensor, unlabelled: Tensor, probe: nn.Module) -> Tensor:
     """Update 4, meta reclassification: `probe` classifies the meta point of each labelled encoding, the mean of the
     unlabelled ones weighted by their similarity to it; cross-entropy to the true labels. The text says softmax at
     update 5 and not here, so that the similarity is the scaled dot product itself, of either sign."""
-    similarity = known @ unknown.T / math.sqrt(known.shape[1])
-    return functional.cross_entropy(probe(similarity @ unknown / len(unknown)), labels)
+    similarity = labelled @ unlabelled.T / math.sqrt(labelled.shape[1])
+    return functional.cross_entropy(probe(similarity @ unlabelled / len(unlabelled)), labels)
 
 
-def meta_distance(known: Tensor, unknown: Tensor) -> Tensor:
+def meta_distance(labelled: Tensor, unlabelled: Tensor) -> Tensor:
     """Update 5, meta distance, as in the text: the mean log Euclidean distance between each labelled encoding and its
     meta point, which is pooled by softmax similarities; minimised, it shrinks. No label is read.
 
@@ -76,27 +76,27 @@ def meta_distance(known: Tensor, unknown: Tensor) -> Tensor:
     `spread` shows it). The code of system A minimises the negative, which pushes apart: the option
     `meta_distance_code`.
     """
-    squared = (known - _attended(known, unknown)).square().sum(1)
+    squared = (labelled - _attended(labelled, unlabelled)).square().sum(1)
     return (squared + _MET).log().mean() / 2
 
 
 def loss(
-    name: Sandbox, known: Tensor, labels: Tensor, unknown: Tensor, classes: int, probe: nn.Module | None
+    name: Sandbox, labelled: Tensor, labels: Tensor, unlabelled: Tensor, classes: int, probe: nn.Module | None
 ) -> Tensor:
     """The losses of the updates of that name, one after the other: [classes] for `reclassify`, else [1]."""
     if name == "idle":
-        return (known.sum() * 0)[None]
+        return (labelled.sum() * 0)[None]
     if name == "reclassify":
-        return reclassify(known, labels, unknown, classes)
+        return reclassify(labelled, labels, unlabelled, classes)
     if name == "reclassify_weighted":
-        return reclassify_weighted(known, labels, unknown, classes)[None]
+        return reclassify_weighted(labelled, labels, unlabelled, classes)[None]
     if name == "meta_distance":
-        return meta_distance(known, unknown)[None]
+        return meta_distance(labelled, unlabelled)[None]
     if name == "meta_distance_code":
-        return -meta_distance(known, unknown)[None]
+        return -meta_distance(labelled, unlabelled)[None]
     assert probe is not None, "PROBED says so"
-    return (soft_lookup if name == "soft_lookup" else meta_reclassify)(known, labels, unknown, probe)[None]
+    return (soft_lookup if name == "soft_lookup" else meta_reclassify)(labelled, labels, unlabelled, probe)[None]
 
 
-def _attended(known: Tensor, unknown: Tensor) -> Tensor:
-    return (known @ unknown.T / math.sqrt(known.shape[1])).softmax(1) @ unknown
+def _attended(labelled: Tensor, unlabelled: Tensor) -> Tensor:
+    return (labelled @ unlabelled.T / math.sqrt(labelled.shape[1])).softmax(1) @ unlabelled

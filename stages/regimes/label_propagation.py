@@ -93,17 +93,17 @@ class LabelPropagation(Classifier):
         if self.settings.bank == "encoder":
             self.bank.introduce(epoch.shown, images, nn.Sequential(self.encoder, self.projection))
         # an image shown for the first time has a random vector still, and no say
-        self._labelled = epoch.labelled()[self.bank.seen[epoch.labelled()]]
+        self._labelled = epoch.labelled()[self.bank.filled[epoch.labelled()]]
         # with no label told, none can be passed on
         self._discriminates = epoch.number < self.settings.discrimination_epochs or not len(self._labelled)
-        unknown = epoch.unlabelled()
-        self._propagates = not self._discriminates and self.settings.propagate and len(unknown) > 0
+        unlabelled = epoch.unlabelled()
+        self._propagates = not self._discriminates and self.settings.propagate and len(unlabelled) > 0
         if not self._propagates:
             return
-        known, count = self.bank.vectors[self._labelled], self.settings.density_neighbours
-        similarity, _ = self.bank.nearest(known, self._labelled, self._shown, count, with_own=False)
+        labelled, count = self.bank.vectors[self._labelled], self.settings.density_neighbours
+        similarity, _ = self.bank.nearest(labelled, self._labelled, self._shown, count, with_own=False)
         self._log_density = log_density(similarity, self.settings.temperature)
-        self.guessed[unknown], _ = self._propagate(self.bank.vectors[unknown])
+        self.guessed[unlabelled], _ = self._propagate(self.bank.vectors[unlabelled])
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         settings, own, told = self.settings, batch.indices, batch.labels >= 0
@@ -122,9 +122,9 @@ class LabelPropagation(Classifier):
             names, confidence = self._names(vectors.detach(), logits.detach(), batch.labels)
             # guesses alone: where a schedule takes a label back, it is known no more
             self.guessed[own] = torch.where(told, self.guessed[own], names[firsts(own)])
-            known = torch.where(self._labels >= 0, self._labels, self.guessed)
+            told_or_guessed = torch.where(self._labels >= 0, self._labels, self.guessed)
             similarity, near = self.bank.background(vectors, own, self._shown, settings.background)
-            close = (known[near] == names[:, None]) | (near == own[:, None])
+            close = (told_or_guessed[near] == names[:, None]) | (near == own[:, None])
             entropy = functional.cross_entropy(logits, names, reduction="none")
             yield {
                 "cross_entropy": (confidence * entropy).mean(),
@@ -143,9 +143,9 @@ class LabelPropagation(Classifier):
         return torch.where(told, labels, guessed), torch.where(told, 1.0, confidence)
 
     def _propagate(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
-        known, labels = self.bank.vectors[self._labelled], self._labels[self._labelled]
+        labelled, labels = self.bank.vectors[self._labelled], self._labels[self._labelled]
         count, temperature = self.settings.neighbours, self.settings.temperature
-        return propagate(vectors, known, labels, self._log_density, count, temperature, self.head.out_features)
+        return propagate(vectors, labelled, labels, self._log_density, count, temperature, self.head.out_features)
 
 
 def log_density(similarity: Tensor, temperature: float) -> Tensor:
@@ -158,20 +158,20 @@ def log_density(similarity: Tensor, temperature: float) -> Tensor:
 
 
 def propagate(
-    queries: Tensor, known: Tensor, labels: Tensor, log_density: Tensor, count: int, temperature: float, classes: int
+    queries: Tensor, labelled: Tensor, labels: Tensor, log_density: Tensor, count: int, temperature: float, classes: int
 ) -> tuple[Tensor, Tensor]:
     """The label of greatest weight, int64 [m], and its share of all weight, [m].
 
-    queries: [m, d], known: [L, d], unit vectors; labels: int64 [L]; log_density: [L]. The weight of a labelled image is
+    queries: [m, d], labelled: [L, d], unit vectors; labels: int64 [L]; log_density: [L]. A labelled image weighs
     exp(v.v_j / t) / rho_j; the `count` images of greatest weight have a say (so that the density says who they are). In
     logarithms, which no temperature takes out of range, and in blocks of queries.
     """
     names, shares = [], []
-    count = min(count, len(known))
+    count = min(count, len(labelled))
     member = functional.one_hot(labels, classes).to(queries.dtype)
     with torch.autocast(queries.device.type, enabled=False):
-        for block in queries.split(max(1, BLOCK // max(len(known), count * classes))):
-            weights, chosen = (block @ known.T / temperature - log_density).topk(count)
+        for block in queries.split(max(1, BLOCK // max(len(labelled), count * classes))):
+            weights, chosen = (block @ labelled.T / temperature - log_density).topk(count)
             # sums in a fixed order, where scatter_add on a GPU has none
             share, name = (weights.softmax(1)[:, :, None] * member[chosen]).sum(1).max(1)
             names.append(name)

@@ -107,8 +107,8 @@ class PseudoLabel(Classifier):
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         """Images with a label, true or not, shuffled together."""
-        known = (epoch.labels >= 0) | (self.pseudo >= 0)
-        return shuffled(epoch.shown[known[epoch.shown]], self.settings.batch_size, self.settings.steps)
+        has_label = (epoch.labels >= 0) | (self.pseudo >= 0)
+        return shuffled(epoch.shown[has_label[epoch.shown]], self.settings.batch_size, self.settings.steps)
 
     def updates(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         labels = torch.where(batch.labels >= 0, batch.labels, self.pseudo[batch.indices])

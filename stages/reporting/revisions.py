@@ -31,7 +31,7 @@ def read(revision: str, path: Path) -> Metrics:
     return _parse(text, revision, path)
 
 
-def known() -> list[str]:
+def names() -> list[str]:
     """Branches, tags and experiments by name, and "workspace"."""
     heads = _git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes") or ""
     return [WORKSPACE, *heads.split(), *_experiments()]
@@ -101,7 +101,7 @@ def _commit(revision: str) -> str:
         return experiments[revision]
     if _git("rev-parse", "--git-dir") is None:
         raise UserError(f"revision {revision}: this folder is no git repository; run this from the project's folder")
-    raise UserError(f"revision {revision} is not known: {families.choices(revision, known())}")
+    raise UserError(f"revision {revision} is not known: {families.choices(revision, names())}")
 
 
 def _experiments() -> dict[str, str]:

@@ -29,5 +29,5 @@ def reduced(
     points = torch.from_numpy(features).to(device)
     distances, indices = nearest(points, points, min(NEIGHBOURS, len(features) - 1) - 1, exclude_self=True)
     itself = np.arange(len(features))[:, None]
-    known = (np.hstack([itself, indices.cpu().numpy()]), np.hstack([0.0 * itself, distances.cpu().numpy()]))
-    return maps.umap(features, seed, dimensions=dimensions, min_dist=MIN_DIST, known=known)
+    neighbours = (np.hstack([itself, indices.cpu().numpy()]), np.hstack([0.0 * itself, distances.cpu().numpy()]))
+    return maps.umap(features, seed, dimensions=dimensions, min_dist=MIN_DIST, neighbours=neighbours)

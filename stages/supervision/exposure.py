@@ -52,15 +52,15 @@ class Told:
 
     def at(self, epoch: int) -> np.ndarray:
         """int64 [N] at an epoch: the label of each image told, -1 elsewhere."""
-        known = np.full(len(self._labels), -1, dtype=np.int64)
+        labels = np.full(len(self._labels), -1, dtype=np.int64)
         told = self.world.told(epoch)
-        known[told] = self._labels[told]
-        return known
+        labels[told] = self._labels[told]
+        return labels
 
     def counts(self, epoch: int) -> np.ndarray:
         """How many labels of each class seen are told at an epoch, int64 [C]."""
-        known = self.at(epoch)
-        return np.bincount(known[known >= 0], minlength=self.world.classes_seen[epoch])
+        labels = self.at(epoch)
+        return np.bincount(labels[labels >= 0], minlength=self.world.classes_seen[epoch])
 
 
 def everything(pool_size: int, epochs: int) -> World:
@@ -82,11 +82,11 @@ def gradual(
 ) -> World:
     """System A's world: classes appear in `order` (class ids) by the schedule, and of the labels bought among the
     classes seen a rising share is told, in the order of the ranking. A label once told stays told, unless `redraw`."""
-    seen = [schedule.classes_seen(epoch, len(order)) for epoch in range(epochs)]
+    classes_seen = [schedule.classes_seen(epoch, len(order)) for epoch in range(epochs)]
     # by class id: `order` may leave classes out
     appears = np.full(max(order.max(), labels.max(initial=0)) + 1, NEVER, np.int32)
     for epoch in reversed(range(epochs)):
-        appears[order[: seen[epoch]]] = epoch
+        appears[order[: classes_seen[epoch]]] = epoch
     # an image of unknown class belongs to no class that could be held back
     shown_at = np.where(labels >= 0, appears[labels], 0).astype(np.int32)
     told_at = np.full(len(labels), NEVER, np.int32)
@@ -102,4 +102,4 @@ def gradual(
         else:
             told = candidates[:count]
         told_at[told] = np.minimum(told_at[told], epoch)
-    return World(shown_at, told_at, seen, redrawn if schedule.redraw else None)
+    return World(shown_at, told_at, classes_seen, redrawn if schedule.redraw else None)

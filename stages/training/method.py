@@ -110,10 +110,10 @@ class Method(nn.Module):
         return False
 
 
-def mixed(known: Tensor, count: int, others: Tensor, other_count: int, steps: int) -> Iterator[Tensor]:
-    """As many batches, each of `count` of the images `known` first, then of `other_count` of the `others`; each kind in
-    orders of its own, and over again where a batch takes more than there are."""
-    first = shuffled(_at_least(known, count), count, steps)
+def mixed(labelled: Tensor, count: int, others: Tensor, other_count: int, steps: int) -> Iterator[Tensor]:
+    """As many batches, each of `count` of the `labelled` images first, then of `other_count` of the `others`; each kind
+    in orders of its own, and over again where a batch takes more than there are."""
+    first = shuffled(_at_least(labelled, count), count, steps)
     for one, other in zip(first, shuffled(_at_least(others, other_count), other_count, steps), strict=True):
         yield torch.cat([one, other])
 

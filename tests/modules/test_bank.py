@@ -24,7 +24,7 @@ def units(count: int, dim: int = 6) -> torch.Tensor:
 def test_it_begins_with_random_unit_vectors_that_are_state() -> None:
     bank = filled()
     assert torch.allclose(bank.vectors.norm(dim=1), torch.ones(40, dtype=torch.float64), atol=1e-6)
-    assert list(bank.state_dict()) == ["vectors", "seen"] and not list(bank.parameters())
+    assert list(bank.state_dict()) == ["vectors", "filled"] and not list(bank.parameters())
 
 
 def test_an_update_is_the_mean_by_momentum_at_length_one_and_touches_no_other() -> None:
@@ -52,7 +52,7 @@ def test_the_encoder_introduces_images_shown_for_the_first_time_and_no_others() 
     assert torch.allclose(bank.vectors[new], expected[new])
     kept = [3, *range(40, 60)]
     assert torch.equal(bank.vectors[kept], before[kept])
-    assert bank.seen.tolist() == [True] * 40 + [False] * 20
+    assert bank.filled.tolist() == [True] * 40 + [False] * 20
     # all are known now, and what they have become stays
     bank.vectors[:40] = before[:40]
     bank.introduce(shown, images, embedder)

@@ -50,9 +50,9 @@ def test_the_bank_keeps_unit_vectors(tmp_path: Path) -> None:
 def test_the_bank_begins_as_its_block_says() -> None:
     images = Images(pictures(), np.arange(60), CPU)
     method, _ = begun(0, bank="random")
-    assert not method.bank.seen.any()
+    assert not method.bank.filled.any()
     method, _ = begun(0, shown=30, bank="encoder")
-    assert method.bank.seen.tolist() == [True] * 30 + [False] * 30
+    assert method.bank.filled.tolist() == [True] * 30 + [False] * 30
     own = torch.nn.functional.normalize(embed(method.watched(), images, False), dim=1)
     assert torch.allclose(method.bank.vectors[:30], own[:30])
 

@@ -92,21 +92,21 @@ def test_confidence_is_the_mean_largest_probability_by_hand() -> None:
 @pytest.mark.parametrize("member", ["gradual", "supervised"])
 def test_a_unit_grows_when_its_class_is_told_and_all_others_are_kept_exactly(member: str) -> None:
     method = model(member, **GROWING)
-    assert not method.head.weight.any() and not method.known.any()
+    assert not method.head.weight.any() and not method.classes_told.any()
     method.begin_epoch(told(1), images())
-    assert method.known.tolist() == [False, True, False]
+    assert method.classes_told.tolist() == [False, True, False]
     with torch.no_grad():
         method.head.weight[1] += 1
     weight, bias = method.head.weight.clone(), method.head.bias.clone()
     method.begin_epoch(told(1, number=1), images())
     assert torch.equal(method.head.weight, weight)
     method.begin_epoch(told(0, 1, number=2), images())
-    assert method.known.tolist() == [True, True, False]
+    assert method.classes_told.tolist() == [True, True, False]
     assert torch.equal(method.head.weight[1:], weight[1:]) and torch.equal(method.head.bias[1:], bias[1:])
     assert method.head.weight[0].all() and method.head.bias[0] == bias[1]
     # a label may be withdrawn again, where they are drawn anew in every epoch; the unit stays
     method.begin_epoch(told(1, number=3), images())
-    assert method.known.tolist() == [True, True, False]
+    assert method.classes_told.tolist() == [True, True, False]
 
 
 def test_a_unit_that_is_not_there_is_never_predicted() -> None:
@@ -146,7 +146,7 @@ def test_a_unit_that_is_not_there_has_no_weights_and_no_moments(rule: str, tmp_p
     """Decay and momentum leave it at zero, so that a unit grows into a clean optimiser."""
     block = small("models", "supervised").optimiser.model_dump() | {"name": rule, "weight_decay": 0.1}
     method, _ = train("models", "supervised", tmp_path / "a", labels=LABELS % 2, optimiser=block, **GROWING)
-    assert method.known.tolist() == [True, True, False]
+    assert method.classes_told.tolist() == [True, True, False]
     assert not method.head.weight[2].any() and method.head.weight[:2].all()  # type: ignore[index, union-attr]
     moments = [v for k, v in load_file(tmp_path / "a").items() if k.startswith("optimiser.") and v.shape == (3, 128)]
     assert moments and all(not one[2].any() and one[:2].any() for one in moments)
@@ -162,7 +162,7 @@ def test_a_redundant_unit_is_drawn_anew_where_the_known_are_unsure(unsure: float
     method.begin_epoch(told(0, 1, 2, number=1), images())
     assert torch.equal(method.head.weight[:2], first[:2])
     assert torch.equal(method.head.weight[2], first[2]) != anew
-    assert method.known.all()
+    assert method.classes_told.all()
     after = method.head.weight.clone()
     method.begin_epoch(told(0, 1, 2, number=2), images())
     assert torch.equal(method.head.weight, after)

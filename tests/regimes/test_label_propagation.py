@@ -34,7 +34,7 @@ def begun(
     method, _ = make("models", "label_propagation", **SMALL | changes)
     assert isinstance(method, LabelPropagation)
     images, now = Images(pictures(), np.arange(60), CPU), epoch(number, labelled, shown)
-    method.bank.seen[:] = True
+    method.bank.filled[:] = True
     method.begin_epoch(now, images)
     indices = next(iter(method.sampler(now)))
     return method, Batch(indices, images[indices], now.labels[indices]), now
@@ -51,7 +51,7 @@ def test_the_bank_begins_as_its_block_says() -> None:
         assert isinstance(method, LabelPropagation)
         images = Images(pictures(), np.arange(60), CPU)
         method.begin_epoch(epoch(0), images)
-        assert method.bank.seen.tolist() == [seen] * 60
+        assert method.bank.filled.tolist() == [seen] * 60
         whole = torch.nn.Sequential(method.encoder, method.projection)
         own = functional.normalize(embed(whole, images, False), dim=1)
         assert torch.allclose(method.bank.vectors, own) is seen
@@ -169,14 +169,14 @@ def test_an_image_not_yet_seen_has_no_say() -> None:
     """Its vector is random still, and far from all others, so that its weight would be the greatest."""
     method, _, now = begun()
     told = now.labelled()
-    method.bank.seen[told[1:]] = False
+    method.bank.filled[told[1:]] = False
     method.begin_epoch(now, Images(pictures(), np.arange(60), CPU))
     assert (method.guessed[now.unlabelled()] == now.labels[told[0]]).all()
 
 
 def test_with_every_label_told_and_some_not_yet_seen_it_learns_from_the_labels() -> None:
     method, batch, now = begun(labelled=60)
-    method.bank.seen[:30] = False
+    method.bank.filled[:30] = False
     method.begin_epoch(now, Images(pictures(), np.arange(60), CPU))
     assert all(loss > 0 for loss in losses(method, batch).values())
 

@@ -29,9 +29,9 @@ CLASSES = 5
 def encodings(seed: int = 0, scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor, nn.Linear]:
     """Labelled [7, 4] of classes 0, 1 and 4 of five, unlabelled [9, 4], and a probe; float64."""
     generator = torch.Generator().manual_seed(seed)
-    known, unknown = (torch.randn(n, 4, generator=generator, dtype=torch.float64) * scale for n in (7, 9))
+    labelled, unlabelled = (torch.randn(n, 4, generator=generator, dtype=torch.float64) * scale for n in (7, 9))
     probe = nn.Linear(4, CLASSES).double()
-    return known.requires_grad_(), torch.tensor([1, 0, 4, 4, 0, 1, 1]), unknown.requires_grad_(), probe
+    return labelled.requires_grad_(), torch.tensor([1, 0, 4, 4, 0, 1, 1]), unlabelled.requires_grad_(), probe
 
 
 def dot(first: Tensor, second: Tensor) -> float:
@@ -44,13 +44,13 @@ def softmax(values: dict[int, float]) -> dict[int, float]:
     return {key: value / sum(exponents.values()) for key, value in exponents.items()}
 
 
-def pooled(known: Tensor, unknown: Tensor, attend: bool) -> list[list[float]]:
+def pooled(labelled: Tensor, unlabelled: Tensor, attend: bool) -> list[list[float]]:
     """The meta point of each labelled encoding: by softmax, or by the similarity itself."""
     points = []
-    for one in known:
-        similarity = {j: dot(one, other) / math.sqrt(len(one)) for j, other in enumerate(unknown)}
-        weights = softmax(similarity) if attend else {j: value / len(unknown) for j, value in similarity.items()}
-        points.append([sum(weights[j] * unknown[j, k].item() for j in weights) for k in range(len(one))])
+    for one in labelled:
+        similarity = {j: dot(one, other) / math.sqrt(len(one)) for j, other in enumerate(unlabelled)}
+        weights = softmax(similarity) if attend else {j: value / len(unlabelled) for j, value in similarity.items()}
+        points.append([sum(weights[j] * unlabelled[j, k].item() for j in weights) for k in range(len(one))])
     return points
 
 
@@ -65,19 +65,21 @@ def classified(points: list[list[float]], labels: Tensor, probe: nn.Linear) -> f
     return total / len(points)
 
 
-def reclassified(known: Tensor, labels: Tensor, unknown: Tensor) -> dict[int, float]:
+def reclassified(labelled: Tensor, labels: Tensor, unlabelled: Tensor) -> dict[int, float]:
     """The loss of each class present."""
     present = sorted(set(labels.tolist()))
-    members = {c: [known[i] for i in range(len(known)) if labels[i] == c] for c in present}
+    members = {c: [labelled[i] for i in range(len(labelled)) if labels[i] == c] for c in present}
     soft = [
-        softmax({c: sum(dot(other, one) for one in members[c]) / len(members[c]) for c in present}) for other in unknown
+        softmax({c: sum(dot(other, one) for one in members[c]) / len(members[c]) for c in present})
+        for other in unlabelled
     ]
     losses = {}
     for label in present:
         of_class = []
         for one in members[label]:
             logits = {
-                c: sum(soft[j][c] * dot(one, other) for j, other in enumerate(unknown)) / len(unknown) for c in present
+                c: sum(soft[j][c] * dot(one, other) for j, other in enumerate(unlabelled)) / len(unlabelled)
+                for c in present
             }
             of_class.append(-math.log(softmax(logits)[label]))
         losses[label] = sum(of_class) / len(of_class)
@@ -86,61 +88,62 @@ def reclassified(known: Tensor, labels: Tensor, unknown: Tensor) -> dict[int, fl
 
 @pytest.mark.parametrize("seed", range(3))
 def test_soft_lookup_by_the_text(seed: int) -> None:
-    known, labels, unknown, probe = encodings(seed)
-    slow = classified(pooled(known, unknown, attend=True), labels, probe)
-    assert sandbox.soft_lookup(known, labels, unknown, probe).item() == pytest.approx(slow, rel=1e-10)
+    labelled, labels, unlabelled, probe = encodings(seed)
+    slow = classified(pooled(labelled, unlabelled, attend=True), labels, probe)
+    assert sandbox.soft_lookup(labelled, labels, unlabelled, probe).item() == pytest.approx(slow, rel=1e-10)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_reclassification_by_the_text(seed: int) -> None:
-    known, labels, unknown, _ = encodings(seed)
-    slow = reclassified(known, labels, unknown)
-    found = sandbox.reclassify(known, labels, unknown, CLASSES)
+    labelled, labels, unlabelled, _ = encodings(seed)
+    slow = reclassified(labelled, labels, unlabelled)
+    found = sandbox.reclassify(labelled, labels, unlabelled, CLASSES)
     assert found.tolist() == pytest.approx([slow.get(c, 0) for c in range(CLASSES)], rel=1e-10)
     shares = {c: labels.tolist().count(c) / len(labels) for c in slow}
-    weighted = sandbox.reclassify_weighted(known, labels, unknown, CLASSES)
+    weighted = sandbox.reclassify_weighted(labelled, labels, unlabelled, CLASSES)
     assert weighted.item() == pytest.approx(sum(shares[c] * slow[c] for c in slow), rel=1e-10)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_meta_reclassification_by_the_text(seed: int) -> None:
-    known, labels, unknown, probe = encodings(seed)
-    slow = classified(pooled(known, unknown, attend=False), labels, probe)
-    assert sandbox.meta_reclassify(known, labels, unknown, probe).item() == pytest.approx(slow, rel=1e-10)
+    labelled, labels, unlabelled, probe = encodings(seed)
+    slow = classified(pooled(labelled, unlabelled, attend=False), labels, probe)
+    assert sandbox.meta_reclassify(labelled, labels, unlabelled, probe).item() == pytest.approx(slow, rel=1e-10)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_meta_distance_by_the_text(seed: int) -> None:
-    known, labels, unknown, _ = encodings(seed)
-    points = pooled(known, unknown, attend=True)
-    slow = sum(math.log(math.dist(one, meta)) for one, meta in zip(known.tolist(), points, strict=True)) / len(known)
-    assert sandbox.meta_distance(known, unknown).item() == pytest.approx(slow, abs=1e-4)
-    code = sandbox.loss("meta_distance_code", known, labels, unknown, CLASSES, None)
-    assert code.item() == -sandbox.meta_distance(known, unknown).item()
+    labelled, labels, unlabelled, _ = encodings(seed)
+    points = pooled(labelled, unlabelled, attend=True)
+    distances = [math.dist(one, meta) for one, meta in zip(labelled.tolist(), points, strict=True)]
+    slow = sum(map(math.log, distances)) / len(labelled)
+    assert sandbox.meta_distance(labelled, unlabelled).item() == pytest.approx(slow, abs=1e-4)
+    code = sandbox.loss("meta_distance_code", labelled, labels, unlabelled, CLASSES, None)
+    assert code.item() == -sandbox.meta_distance(labelled, unlabelled).item()
 
 
-def distance(known: Tensor, unknown: Tensor) -> float:
-    meta = (known @ unknown.T / 2).softmax(1) @ unknown
-    return (known - meta).norm(dim=1).mean().item()
+def distance(labelled: Tensor, unlabelled: Tensor) -> float:
+    meta = (labelled @ unlabelled.T / 2).softmax(1) @ unlabelled
+    return (labelled - meta).norm(dim=1).mean().item()
 
 
 @pytest.mark.parametrize(("name", "closer"), [("meta_distance", True), ("meta_distance_code", False)])
 def test_the_text_draws_together_and_the_code_pushes_apart(name: sandbox.Sandbox, closer: bool) -> None:
-    known, labels, unknown, _ = encodings()
-    before = distance(known, unknown)
-    rule = torch.optim.SGD([known, unknown], lr=0.05)
+    labelled, labels, unlabelled, _ = encodings()
+    before = distance(labelled, unlabelled)
+    rule = torch.optim.SGD([labelled, unlabelled], lr=0.05)
     for _ in range(10):
         rule.zero_grad()
-        sandbox.loss(name, known, labels, unknown, CLASSES, None).sum().backward()
+        sandbox.loss(name, labelled, labels, unlabelled, CLASSES, None).sum().backward()
         rule.step()
-    assert (distance(known, unknown) < before) == closer
+    assert (distance(labelled, unlabelled) < before) == closer
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gradient_reaches_both_kinds_of_encodings_and_the_probe(name: sandbox.Sandbox) -> None:
-    known, labels, unknown, probe = encodings()
-    sandbox.loss(name, known, labels, unknown, CLASSES, probe).sum().backward()
-    for encoding in (known, unknown) if name != "idle" else ():
+    labelled, labels, unlabelled, probe = encodings()
+    sandbox.loss(name, labelled, labels, unlabelled, CLASSES, probe).sum().backward()
+    for encoding in (labelled, unlabelled) if name != "idle" else ():
         assert encoding.grad is not None and encoding.grad.isfinite().all() and encoding.grad.any(1).all()
     assert (probe.weight.grad is not None) == (name in sandbox.PROBED)
 
@@ -149,19 +152,19 @@ def test_a_gradient_reaches_both_kinds_of_encodings_and_the_probe(name: sandbox.
 @pytest.mark.parametrize("scale", [0.0, 1e-4, 30.0])
 def test_numbers_stay_finite(name: sandbox.Sandbox, scale: float) -> None:
     """In float32, where all encodings are one point, and where products are in the thousands."""
-    known, labels, unknown, probe = encodings(scale=scale)
-    known, unknown, probe = known.detach().float().requires_grad_(), unknown.detach().float(), probe.float()
-    loss = sandbox.loss(name, known, labels, unknown, CLASSES, probe)
+    labelled, labels, unlabelled, probe = encodings(scale=scale)
+    labelled, unlabelled, probe = labelled.detach().float().requires_grad_(), unlabelled.detach().float(), probe.float()
+    loss = sandbox.loss(name, labelled, labels, unlabelled, CLASSES, probe)
     loss.sum().backward()
-    assert loss.isfinite().all() and known.grad is not None and known.grad.isfinite().all()
+    assert loss.isfinite().all() and labelled.grad is not None and labelled.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_image_of_each_kind_is_enough(name: sandbox.Sandbox) -> None:
-    known, labels, unknown, probe = encodings()
-    loss = sandbox.loss(name, known[:1], labels[:1], unknown[:1], CLASSES, probe)
+    labelled, labels, unlabelled, probe = encodings()
+    loss = sandbox.loss(name, labelled[:1], labels[:1], unlabelled[:1], CLASSES, probe)
     loss.sum().backward()
-    assert loss.isfinite().all() and known.grad is not None and known.grad.isfinite().all()
+    assert loss.isfinite().all() and labelled.grad is not None and labelled.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["soft_lookup", "reclassify", "reclassify_weighted", "meta_reclassify"])
@@ -174,8 +177,8 @@ def test_it_falls_when_trained(name: sandbox.Sandbox) -> None:
     rule = torch.optim.Adam([*encoder.parameters(), *probe.parameters()], lr=0.02)
     losses = []
     for _ in range(60):
-        known, unknown = encoder(points).split(30)
-        loss = sandbox.loss(name, known, labels, unknown, CLASSES, probe).sum()
+        labelled, unlabelled = encoder(points).split(30)
+        loss = sandbox.loss(name, labelled, labels, unlabelled, CLASSES, probe).sum()
         rule.zero_grad()
         loss.backward()
         rule.step()
@@ -192,9 +195,9 @@ def test_alone_the_text_makes_one_point_of_all_and_the_history_would_say_so(
     rule = torch.optim.Adam(encoder.parameters(), lr=0.01)
     assert spread(encoder(points).detach()) > 0.3
     for _ in range(400):
-        known, unknown = encoder(points).split(20)
+        labelled, unlabelled = encoder(points).split(20)
         rule.zero_grad()
-        sandbox.loss(name, known, torch.zeros(20, dtype=torch.int64), unknown, CLASSES, None).sum().backward()
+        sandbox.loss(name, labelled, torch.zeros(20, dtype=torch.int64), unlabelled, CLASSES, None).sum().backward()
         rule.step()
     assert (spread(encoder(points).detach()) < COLLAPSED) == collapses
 
@@ -244,8 +247,8 @@ def test_without_labelled_or_unlabelled_images_there_is_no_update(name: sandbox.
 def test_one_update_for_each_class_in_the_batch() -> None:
     method = model(sandbox="reclassify")
     batch = batch_of(method)
-    known = batch.labels[: method._labelled_in_batch]
-    known[known == 1] = 2
+    labelled = batch.labels[: method._labelled_in_batch]
+    labelled[labelled == 1] = 2
     further = list(method.updates(batch))[2:]
     assert len(further) == 2
 

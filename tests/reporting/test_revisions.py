@@ -111,4 +111,4 @@ def test_experiments_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     metrics = {name: revisions.read(name, Path("metrics/metrics.json")) for name in ("main", "half")}
     lines = revisions.table(metrics, "accuracy")
     assert lines[0] == {"model": "supervised", "main": 0.5, "half": 0.25, "half - main": -0.25}
-    assert revisions.known() == ["workspace", "main", "half"]
+    assert revisions.names() == ["workspace", "main", "half"]
