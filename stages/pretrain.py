@@ -29,7 +29,7 @@ def main() -> None:
     settings = parameters.pretrain[name]
     device = pick(parameters.compute)
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
-    seen = layout.Seen.read(layout.SEEN)
+    seen = layout.PretrainingPool.read(layout.SEEN)
     estimate.check(parameters, len(seen.indices), "pretrain", name)
     if seen.classes:
         parameters.check_classes(seen.classes)

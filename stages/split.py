@@ -68,19 +68,19 @@ def split(
             "counts": {name: _counts(rows.labels, result.classes) for name, rows in rows_of.items()},
         }
         layout.write_json(folder / "description.json", description)
-        _seen(result, own, facts, mean, std).write(folder / layout.SEEN.name)
+        _pretraining_pool(result, own, facts, mean, std).write(folder / layout.SEEN.name)
     sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in rows_of.items())
     print(f"{target}: {sizes} images of {len(result.classes)} classes")
 
 
-def _seen(
+def _pretraining_pool(
     result: parts.Split, own: np.ndarray, facts: dict[str, Any], mean: list[float], std: list[float]
-) -> layout.Seen:
+) -> layout.PretrainingPool:
     """The pool without the answers; `own` are the labels that the data set has."""
     rows = result.pool
     labels = np.where(own[rows.indices] < 0, -1, rows.labels)
     classes = result.classes if facts["classes"] else []
-    return layout.Seen(rows.indices, labels, classes, facts["size"], mean, std)
+    return layout.PretrainingPool(rows.indices, labels, classes, facts["size"], mean, std)
 
 
 def _counts(labels: np.ndarray, classes: list[str]) -> dict[str, int]:

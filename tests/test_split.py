@@ -151,7 +151,7 @@ def test_answers_change_nothing_for_pretraining(of: str, tmp_path: Path, request
         split.split(settings(validation=0), source, layout.SPLIT, answered=answers)
         seen.append(layout.SEEN.read_bytes())
     assert seen[0] == seen[1]
-    found = layout.Seen.read(layout.SEEN)
+    found = layout.PretrainingPool.read(layout.SEEN)
     own = np.load(source / "train" / "labels.npy")
     assert found.indices.tolist() == list(range(30))
     assert found.labels.tolist() == own.tolist()

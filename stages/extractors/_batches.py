@@ -18,7 +18,7 @@ def features(images: Images, network: Callable[[Tensor], Tensor], batch_size: in
     """float32 [N, d]: `network` takes float [n, 3, S, S] in [0, 1] on the device, channels-last, and gives [n, d]."""
     if not len(images):  # one black image tells d
         return features(np.zeros((1, *images.shape[1:]), np.uint8), network, 1, device)[:0]
-    found: np.ndarray | None = None
+    vectors: np.ndarray | None = None
     with torch.inference_mode():
         for start in range(0, len(images), batch_size * _WAIT):
             stop = min(start + batch_size * _WAIT, len(images))
@@ -28,11 +28,11 @@ def features(images: Images, network: Callable[[Tensor], Tensor], batch_size: in
                     for first in range(start, stop, batch_size)
                 ]
             )
-            if found is None:
-                found = np.empty((len(images), rows.shape[1]), np.float32)
-            found[start:stop] = rows.cpu().numpy()
-    assert found is not None
-    return found
+            if vectors is None:
+                vectors = np.empty((len(images), rows.shape[1]), np.float32)
+            vectors[start:stop] = rows.cpu().numpy()
+    assert vectors is not None
+    return vectors
 
 
 def _upload(batch: np.ndarray, device: torch.device) -> Tensor:

@@ -30,12 +30,12 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float | None:
     left out. Unlike balanced accuracy it tells a class that draws images of others, also in a test part of equal
     classes."""
     known = labels >= 0
-    true, found = labels[known], predictions[known]
+    true, predicted = labels[known], predictions[known]
     classes = np.unique(true)
     if not len(classes):
         return None
-    right = [((true == c) & (found == c)).sum() for c in classes]
-    both = [(true == c).sum() + (found == c).sum() for c in classes]
+    right = [((true == c) & (predicted == c)).sum() for c in classes]
+    both = [(true == c).sum() + (predicted == c).sum() for c in classes]
     return float(np.mean(2 * np.array(right) / np.array(both)))
 
 
@@ -60,12 +60,12 @@ def clustering(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float | No
     known = labels >= 0
     if not known.any():
         return dict.fromkeys(["ari", "nmi", "ami", "homogeneity", "completeness", "v_measure"])
-    true, found = labels[known], clusters[known]
-    homogeneity, completeness, v_measure = metrics.homogeneity_completeness_v_measure(true, found)
+    true, given = labels[known], clusters[known]
+    homogeneity, completeness, v_measure = metrics.homogeneity_completeness_v_measure(true, given)
     return {
-        "ari": float(metrics.adjusted_rand_score(true, found)),
-        "nmi": float(metrics.normalized_mutual_info_score(true, found)),
-        "ami": float(metrics.adjusted_mutual_info_score(true, found)),
+        "ari": float(metrics.adjusted_rand_score(true, given)),
+        "nmi": float(metrics.normalized_mutual_info_score(true, given)),
+        "ami": float(metrics.adjusted_mutual_info_score(true, given)),
         "homogeneity": float(homogeneity),
         "completeness": float(completeness),
         "v_measure": float(v_measure),

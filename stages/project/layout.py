@@ -71,7 +71,7 @@ def packed(raw: Path) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Seen:
+class PretrainingPool:
     """The pool as pretraining sees it, which no answer of people changes: labels int64 [N] and classes are those of the
     data set itself; mean and std per channel, in [0, 1]; images of size x size."""
 
@@ -95,7 +95,7 @@ class Seen:
         )
 
     @classmethod
-    def read(cls, path: Path) -> Seen:
+    def read(cls, path: Path) -> PretrainingPool:
         """Reads what `write` wrote. Raises UserError if it is not there."""
         with np.load(needed(path)) as found:
             whole = {name: found[name] for name in ("indices", "labels")}

@@ -32,7 +32,7 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
     balance = tables.summary(results.strategies).query("figure == 'balance'")
     features = tables.summary(results.extractors)
     judges = {"knn_cosine": "10-NN, cosine", "linear_probe": "linear probe"}
-    found: dict[str, Callable[[Path], None]] = {
+    drawn_by: dict[str, Callable[[Path], None]] = {
         "accuracy": lambda path: figures.bars(accuracy, path, label="test accuracy"),
         "learning_curves": lambda path: figures.learning_curves(curves, models, path),
         "accuracy_by_labels": lambda path: figures.accuracy_by_labels(curves, models, path),
@@ -42,7 +42,7 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
     }
     told = {model: one for model, one in results.forecasts.items() if one.points.counts > 2}
     if told:
-        found["advice"] = lambda path: figures.advice(told, models, path)
+        drawn_by["advice"] = lambda path: figures.advice(told, models, path)
     measured = {
         "accuracy": accuracy["mean"].notna().any(),
         "learning_curves": len(curves) > 0,
@@ -51,15 +51,15 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
         "balance": balance["mean"].notna().any(),
         "features": features[features["figure"].isin(list(judges))]["mean"].notna().any(),
     }
-    found = {name: one for name, one in found.items() if measured.get(name, True)}
+    drawn_by = {name: one for name, one in drawn_by.items() if measured.get(name, True)}
     for model in models:
         if results.confusions[model].sum():
-            found[f"confusion-{model}"] = partial(_confusion, results, model)
+            drawn_by[f"confusion-{model}"] = partial(_confusion, results, model)
         if len(results.embeddings[model][0]):
-            found[f"map-{model}"] = partial(_map, results, model, umap)
+            drawn_by[f"map-{model}"] = partial(_map, results, model, umap)
     for strategy, curve in results.read_off.items():
-        found[f"curve-{strategy}"] = partial(figures.read_off, curve)
-    return found
+        drawn_by[f"curve-{strategy}"] = partial(figures.read_off, curve)
+    return drawn_by
 
 
 def _confusion(results: Results, model: str, path: Path) -> None:

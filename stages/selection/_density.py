@@ -39,7 +39,7 @@ class Density(BaseModel, extra="forbid", frozen=True):
 
 
 @dataclass(frozen=True)
-class Found:
+class Clustering:
     """What a strategy finds: `clusters` int64 [n], -1 for noise; `points` float32 [n, d], which it clustered;
     `remedies`: what to try if the clusters are too few; `figures` and `curve` as of a Selection."""
 
@@ -51,7 +51,7 @@ class Found:
 
 
 Block = TypeVar("Block", bound=Density)
-Cluster = Callable[[Tensor, Block], Found]
+Cluster = Callable[[Tensor, Block], Clustering]
 
 
 def select(
@@ -65,24 +65,23 @@ def select(
     """
     check_budget(budget, features)
     # only UMAP changes with the seed: without it, the clusters of the seed before are those of this one
-    found = _found(cluster, _Itself(features), settings, seed if settings.reduction == "umap" else 0, device)
+    clustering = _clustered(cluster, _Itself(features), settings, seed if settings.reduction == "umap" else 0, device)
     rng = np.random.default_rng([seed, 6])
-    distances = _to_means(found.points, found.clusters)
+    distances = _to_means(clustering.points, clustering.clusters)
     order = distances if settings.pick == "nearest" else rng.random(len(features))
     spread = by_turns if settings.balance == "even" else by_shares
-    indices = spread(found.clusters, order, budget)
+    indices = spread(clustering.clusters, order, budget)
     notes = []
-    sizes = np.bincount(found.clusters[found.clusters >= 0])
+    sizes = np.bincount(clustering.clusters[clustering.clusters >= 0])
     if sizes.max() > LARGEST * sizes.sum():
         notes.append(f"one of the {len(sizes)} clusters holds {sizes.max():,} of the {sizes.sum():,} images in any")
     if missing := budget - len(indices):
         held = f"the clusters hold only {len(indices):,} images"
         notes.append(f"{held}: {missing:,} of {budget:,} were drawn at random among noise")
-        noise = rng.permutation(np.flatnonzero(found.clusters < 0))
+        noise = rng.permutation(np.flatnonzero(clustering.clusters < 0))
         indices = np.concatenate([indices, noise[:missing]])
-    return Selection(
-        indices, found.clusters, {"distance": distances[indices]}, found.figures, found.curve, tuple(notes)
-    )
+    reasons = {"distance": distances[indices]}
+    return Selection(indices, clustering.clusters, reasons, clustering.figures, clustering.curve, tuple(notes))
 
 
 def space(features: np.ndarray, settings: Density, *, seed: int, device: torch.device) -> Tensor:
@@ -116,34 +115,36 @@ class _Itself:
 
 
 @lru_cache(maxsize=1)
-def _found(cluster: Cluster[Block], features: _Itself, settings: Block, seed: int, device: torch.device) -> Found:
+def _clustered(
+    cluster: Cluster[Block], features: _Itself, settings: Block, seed: int, device: torch.device
+) -> Clustering:
     """At least two clusters, the largest first, with their figures."""
-    found = cluster(space(features.array, settings, seed=seed, device=device), settings)
-    inside = found.clusters >= 0
-    _, which, sizes = np.unique(found.clusters[inside], return_inverse=True, return_counts=True)
+    clustering = cluster(space(features.array, settings, seed=seed, device=device), settings)
+    inside = clustering.clusters >= 0
+    _, which, sizes = np.unique(clustering.clusters[inside], return_inverse=True, return_counts=True)
     if len(sizes) < 2:
         what = f"{len(sizes)} cluster{'s' * (len(sizes) != 1)}, {(~inside).sum():,} of {len(inside):,} images are noise"
-        by = "".join(f" with {name}={value:.4g}" for name, value in found.figures.items())
-        tries = [*found.remedies, *([] if settings.reduction == "umap" else ["set reduction=umap"])]
+        by = "".join(f" with {name}={value:.4g}" for name, value in clustering.figures.items())
+        tries = [*clustering.remedies, *([] if settings.reduction == "umap" else ["set reduction=umap"])]
         raise UserError(f"{settings.strategy}: {what}{by}; {', '.join(tries[:-1])} or {tries[-1]}")
     clusters = np.full(len(inside), -1, dtype=np.int64)
     clusters[inside] = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable")[which]
-    points = found.points.cpu().numpy()
+    points = clustering.points.cpu().numpy()
     figures = {
         "clusters": len(sizes),
         "noise": int((~inside).sum()),
-        **found.figures,
+        **clustering.figures,
         "silhouette": silhouette(points[inside], clusters[inside]),
     }
-    return Found(clusters, found.points, found.remedies, figures, found.curve)
+    return Clustering(clusters, clustering.points, clustering.remedies, figures, clustering.curve)
 
 
 def _to_means(points: Tensor, clusters: np.ndarray) -> np.ndarray:
     """The distance of each point [n, d] to the mean of its cluster, float64 [n]; NaN for noise."""
-    found = np.full(len(points), np.nan)
+    distances = np.full(len(points), np.nan)
     by_cluster = np.argsort(clusters, kind="stable")
     bounds = np.searchsorted(clusters[by_cluster], np.arange(clusters.max() + 2))
     for members in np.split(by_cluster, bounds)[1:-1]:
         x = points[torch.from_numpy(members).to(points.device)].double()
-        found[members] = (x - x.mean(0)).norm(dim=1).cpu().numpy()
-    return found
+        distances[members] = (x - x.mean(0)).norm(dim=1).cpu().numpy()
+    return distances

@@ -13,7 +13,7 @@ from stages.geometry.distances import squares
 from stages.geometry.neighbours import nearest
 from stages.geometry.reachability import core_squares, walk
 from stages.selection import Curve, Selection, _density
-from stages.selection._density import Density, Found, measured
+from stages.selection._density import Clustering, Density, measured
 from stages.selection._elbow import elbow
 
 POINTS = 500  # of the curve that is drawn
@@ -33,7 +33,7 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     return _density.select(cluster, features, budget, settings, seed=seed, device=device)
 
 
-def cluster(points: Tensor, settings: Settings) -> Found:
+def cluster(points: Tensor, settings: Settings) -> Clustering:
     """With the figure eps. In memory of the points alone, where scikit-learn's holds every pair nearer than eps."""
     core = core_squares(points, settings.min_samples)
     rising = np.sort(core.cpu().numpy())
@@ -45,26 +45,26 @@ def cluster(points: Tensor, settings: Settings) -> Found:
         limit, eps, curve = 2 * settings.eps if settings.metric == "cosine" else settings.eps**2, settings.eps, None
     clusters = dense_parts(points, core, limit)
     remedies = ("raise eps", "lower min_samples") if clusters.max() < 0 else ("lower eps", "raise min_samples")
-    return Found(clusters, points, remedies, {"eps": eps}, curve)
+    return Clustering(clusters, points, remedies, {"eps": eps}, curve)
 
 
 def dense_parts(points: Tensor, core: Tensor, limit: float) -> np.ndarray:
     """int64 [n]: which part each point is of, -1 for none. points [n, d]; core: squared core distances [n]; limit: the
     squared eps."""
-    found = np.full(len(points), -1, dtype=np.int64)
+    clusters = np.full(len(points), -1, dtype=np.int64)
     dense, sparse = (core <= limit).nonzero()[:, 0], (core > limit).nonzero()[:, 0]
     if not len(dense):
-        return found
+        return clusters
     steps = walk(points[dense], core[dense], mutual=True)
     of_dense = np.empty(len(dense), dtype=np.int64)
     # the walk leaves a part for the next, by a step too long, when it has been through all of it
     of_dense[steps.order] = np.cumsum(steps.squared[steps.order] > limit) - 1
-    found[dense.cpu().numpy()] = of_dense
+    clusters[dense.cpu().numpy()] = of_dense
     if len(sparse):
         _, to = nearest(points[sparse], points[dense], 1)
         near = (squares(points, points, sparse, dense[to[:, 0]]) <= limit).cpu().numpy()
-        found[sparse.cpu().numpy()[near]] = of_dense[to[:, 0].cpu().numpy()[near]]
-    return found
+        clusters[sparse.cpu().numpy()[near]] = of_dense[to[:, 0].cpu().numpy()[near]]
+    return clusters
 
 
 def _curve(rising: np.ndarray, eps: float, min_samples: int) -> Curve:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stages.geometry.reachability import Walk, core_squares, walk
 from stages.selection import Selection, _density
-from stages.selection._density import Density, Found, measured
+from stages.selection._density import Clustering, Density, measured
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -32,7 +32,7 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     return _density.select(cluster, features, budget, settings, seed=seed, device=device)
 
 
-def cluster(points: Tensor, settings: Settings) -> Found:
+def cluster(points: Tensor, settings: Settings) -> Clustering:
     """The tree of distances is ours, in memory of the points alone; what it says is scikit-learn's."""
     from sklearn.cluster import HDBSCAN
 
@@ -46,7 +46,7 @@ def cluster(points: Tensor, settings: Settings) -> Found:
         copy=True,
     )
     clusters = model.fit_predict(_tree(steps, settings))
-    return Found(clusters.astype(np.int64), points, ("lower min_cluster_size", "lower min_samples"), {})
+    return Clustering(clusters.astype(np.int64), points, ("lower min_cluster_size", "lower min_samples"), {})
 
 
 def _tree(steps: Walk, settings: Settings) -> csr_array:

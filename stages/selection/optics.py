@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stages.geometry.reachability import core_squares, walk
 from stages.selection import Selection, _density
-from stages.selection._density import Density, Found, measured
+from stages.selection._density import Clustering, Density, measured
 
 
 class Settings(Density):
@@ -28,7 +28,7 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     return _density.select(cluster, features, budget, settings, seed=seed, device=device)
 
 
-def cluster(points: Tensor, settings: Settings) -> Found:
+def cluster(points: Tensor, settings: Settings) -> Clustering:
     """The walk is ours, in memory of the points alone; what is read off it is scikit-learn's."""
     from sklearn.cluster import cluster_optics_xi
 
@@ -43,4 +43,4 @@ def cluster(points: Tensor, settings: Settings) -> Found:
             min_cluster_size=min(smallest, len(points)),
             xi=settings.xi,
         )
-    return Found(clusters.astype(np.int64), points, ("lower xi", "lower min_samples"), {})
+    return Clustering(clusters.astype(np.int64), points, ("lower xi", "lower min_samples"), {})

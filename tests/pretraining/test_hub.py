@@ -208,7 +208,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[s
         folder.mkdir(parents=True)
     np.save(layout.RAW / "train" / "images.npy", pictures())
     layout.write_json(layout.RAW / "description.json", {})
-    layout.Seen(np.arange(60), np.full(60, -1), [], 32, [0.4] * 3, [0.2] * 3).write(layout.SEEN)
+    layout.PretrainingPool(np.arange(60), np.full(60, -1), [], 32, [0.4] * 3, [0.2] * 3).write(layout.SEEN)
     weights(layout.DATA / "files")
 
     def run(block: dict[str, Any]) -> Path:

@@ -10,7 +10,7 @@ import torch
 
 from stages.base.errors import UserError
 from stages.selection import _density
-from stages.selection._density import Found, select, space
+from stages.selection._density import Clustering, select, space
 from stages.selection.dbscan import Settings
 
 CPU = torch.device("cpu")
@@ -24,9 +24,9 @@ def settings(**changes: Any) -> Settings:
     return Settings.model_validate(block | changes)
 
 
-def given(points: torch.Tensor, settings: Settings) -> Found:
+def given(points: torch.Tensor, settings: Settings) -> Clustering:
     clusters = np.repeat([0, 1, 2, -1], [*SIZES, 10])
-    return Found(clusters, points, ("lower this", "raise that"), {"eps": 2.5})
+    return Clustering(clusters, points, ("lower this", "raise that"), {"eps": 2.5})
 
 
 def test_even_takes_turns_and_clusters_are_numbered_by_size() -> None:
@@ -67,8 +67,8 @@ def test_noise_is_the_last_resort_and_is_noted() -> None:
 
 
 def test_a_cluster_that_holds_nearly_all_is_noted() -> None:
-    def one(points: torch.Tensor, settings: Settings) -> Found:
-        return Found(np.repeat([0, 1], [37, 3]), points, (), {})
+    def one(points: torch.Tensor, settings: Settings) -> Clustering:
+        return Clustering(np.repeat([0, 1], [37, 3]), points, (), {})
 
     found = select(one, LINE, 4, settings(), seed=0, device=CPU)
     assert found.notes == ("one of the 2 clusters holds 37 of the 40 images in any",)
@@ -92,8 +92,8 @@ def test_the_figures_need_no_label() -> None:
     ],
 )
 def test_fewer_than_two_clusters_are_refused_with_what_to_try(clusters: np.ndarray, reduction: str, said: str) -> None:
-    def few(points: torch.Tensor, settings: Settings) -> Found:
-        return Found(clusters, points, ("lower this", "raise that"), {"eps": 0.5})
+    def few(points: torch.Tensor, settings: Settings) -> Clustering:
+        return Clustering(clusters, points, ("lower this", "raise that"), {"eps": 0.5})
 
     with pytest.raises(UserError) as refusal:
         select(few, LINE, 3, settings(reduction=reduction), seed=0, device=CPU)
@@ -103,7 +103,7 @@ def test_fewer_than_two_clusters_are_refused_with_what_to_try(clusters: np.ndarr
 def test_the_clusters_are_found_once_for_all_seeds_but_with_umap(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def counted(points: torch.Tensor, settings: Settings) -> Found:
+    def counted(points: torch.Tensor, settings: Settings) -> Clustering:
         asked.append(settings.reduction)
         return given(points, settings)
 

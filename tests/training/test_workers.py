@@ -38,7 +38,7 @@ def project(folder: Path) -> None:
     np.savez(folder / "data/split/validation.npz", indices=np.arange(30), labels=LABELS[:30])
     facts = {"classes": ["a", "b", "c"], "size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
     layout.write_json(folder / "data/split/description.json", facts)
-    layout.Seen(np.arange(60), LABELS, **facts).write(folder / layout.SEEN)
+    layout.PretrainingPool(np.arange(60), LABELS, **facts).write(folder / layout.SEEN)
     rankings = np.stack([np.random.default_rng(seed).permutation(60) for seed in range(3)])
     np.save(folder / "data/selection/random/ranking.npy", rankings)
 

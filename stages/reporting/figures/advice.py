@@ -33,8 +33,8 @@ def advice(forecasts: Mapping[str, Forecast], models: Sequence[str], path: Path)
     columns = min(math.ceil(len(order) ** 0.5), _COLUMNS)
     lines = -(-len(order) // columns)
     width, height = (4.6, 3.7) if columns == 1 else (0.6 + 2.1 * columns, 1.3 + 1.6 * lines)
-    so_far = np.array([found.law.labels_told for found in forecasts.values()])
-    ends = [np.array([found.points.labels_told[0], _last(found)]) for found in forecasts.values()]
+    so_far = np.array([forecast.law.labels_told for forecast in forecasts.values()])
+    ends = [np.array([forecast.points.labels_told[0], _last(forecast)]) for forecast in forecasts.values()]
     with picture(path, width, height) as figure:
         axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
         plain_log(axes[0, 0], np.concatenate(ends), so_far.max(), 0.1 if columns == 1 else 0.2)
@@ -55,8 +55,8 @@ def advice(forecasts: Mapping[str, Forecast], models: Sequence[str], path: Path)
         _legend(figure, forecasts, columns)
 
 
-def _panel(axis: Axes, found: Forecast, colour: str, marker: str) -> None:
-    points, so_far, last = found.points, found.law.labels_told, _last(found)
+def _panel(axis: Axes, forecast: Forecast, colour: str, marker: str) -> None:
+    points, so_far, last = forecast.points, forecast.law.labels_told, _last(forecast)
     spread = np.nan_to_num(points.spread)
     axis.errorbar(
         points.labels_told,
@@ -69,22 +69,22 @@ def _panel(axis: Axes, found: Forecast, colour: str, marker: str) -> None:
         linewidth=0,
         elinewidth=0.9,
     )
-    if not found.helped:
+    if not forecast.helped:
         axis.text(0.96, 0.06, "no forecast", transform=axis.transAxes, ha="right", fontsize=8, color="#777777")
         return
     for first, end, dash in ((points.labels_told[0], so_far, "solid"), (so_far, last, _AHEAD)):
         grid = np.geomspace(first, end, 60)
-        axis.plot(grid, found.law.accuracy(grid), color=colour, linestyle=dash, linewidth=1.2)
+        axis.plot(grid, forecast.law.accuracy(grid), color=colour, linestyle=dash, linewidth=1.2)
     grid = np.geomspace(points.labels_told[0], last, 120)
-    if (band := found.band(grid)) is not None:
+    if (band := forecast.band(grid)) is not None:
         axis.fill_between(grid, *np.clip(band, 0, 1), color=colour, alpha=0.15, linewidth=0)
-    more = found.more(0.01)
-    if more.labels > found.trusted:
+    more = forecast.more(0.01)
+    if more.labels > forecast.trusted:
         return
-    star, goal = so_far + more.labels, float(found.law.accuracy(np.array([so_far + more.labels]))[0])
+    star, goal = so_far + more.labels, float(forecast.law.accuracy(np.array([so_far + more.labels]))[0])
     if more.low is not None and more.high is not None:
         start, end = so_far + more.low, min(so_far + more.high, last)
-        arrow = "-|>" if more.high > found.trusted else "-"
+        arrow = "-|>" if more.high > forecast.trusted else "-"
         how = {"color": "#222222", "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
         axis.annotate("", (end, goal), (start, goal), arrowprops={"arrowstyle": arrow, **how})
     axis.plot(star, goal, marker="*", markersize=9, color=colour, mec="white", mew=0.6, zorder=4)
@@ -96,17 +96,17 @@ def _legend(figure: Figure, forecasts: Mapping[str, Forecast], columns: int) -> 
     from matplotlib.patches import Patch
 
     grey = "#777777"
-    spread = any(np.nan_to_num(found.points.spread).any() for found in forecasts.values())
+    spread = any(np.nan_to_num(forecast.points.spread).any() for forecast in forecasts.values())
     entries: list[Artist] = [
         Line2D([], [], color=grey, marker="o", markersize=4, linewidth=0, label="measured" + spread * " ± sd")
     ]
-    helped = [found for found in forecasts.values() if found.helped]
+    helped = [forecast for forecast in forecasts.values() if forecast.helped]
     if helped:
         entries.append(Line2D([], [], color=grey, linewidth=1.2, label="law"))
         entries.append(Line2D([], [], color=grey, linewidth=1.2, linestyle=_AHEAD, label="law, ahead"))
-    if any(found.samples is not None for found in helped):
+    if any(forecast.samples is not None for forecast in helped):
         entries.append(Patch(color=grey, alpha=0.25, linewidth=0, label="its 95 % interval"))
-    near = [more for found in helped if (more := found.more(0.01)).labels <= found.trusted]
+    near = [more for forecast in helped if (more := forecast.more(0.01)).labels <= forecast.trusted]
     if near:
         entries.append(Line2D([], [], color=grey, marker="*", markersize=8, linewidth=0, label="next point"))
     if any(more.low is not None for more in near):
@@ -114,6 +114,6 @@ def _legend(figure: Figure, forecasts: Mapping[str, Forecast], columns: int) -> 
     figure.legend(handles=entries, loc="outside upper center", ncols=max(2, columns), handlelength=1.8)
 
 
-def _last(found: Forecast) -> float:
+def _last(forecast: Forecast) -> float:
     """The most labels for which the law is drawn."""
-    return found.law.labels_told + found.trusted
+    return forecast.law.labels_told + forecast.trusted
