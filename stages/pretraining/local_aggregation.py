@@ -24,7 +24,7 @@ from stages.training.optimiser import Optimiser
 
 class Settings(Training):
     """`projection`: widths of the embedding head (the paper's is one linear layer to 128); `standardised`: whether
-    batch norm follows it, without which an encoder that has none itself fails here (README, results).
+    batch norm follows it, without which an encoder that has none itself fails here (metrics/reported/pretraining.md).
     `bank`: where an image's vector begins, `random` as in the paper, or the `encoder`'s; `bank_momentum`: share that
     the memory bank keeps of it when the image is seen.
     `background`: |B|, the nearest in the bank; `clusterings`: H runs of k-means of `clusters` each, of `iterations` at

@@ -85,7 +85,7 @@ def test_half_of_the_classes_keep_a_tenth_to_train_on_and_the_test_part_stays(
 def test_dvc_understands_the_override_of_the_readme(tmp_path: Path) -> None:
     from dvc.utils.hydra import apply_overrides
 
-    assert f"'split.imbalance={HALF}'" in (ROOT / "README.md").read_text()
+    assert f"'split.imbalance={HALF}'" in (ROOT / "stages" / "datasets" / "README.md").read_text()
     shutil.copy(ROOT / params.FILE, tmp_path)
     apply_overrides(tmp_path / params.FILE, [f"split.imbalance={HALF}"])
     found = params.Params(params.load_yaml(tmp_path / params.FILE)).split.imbalance
