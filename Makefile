@@ -38,7 +38,7 @@ test: env browser ## run the test suite, but for what is marked slow
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 # what torch, oneDNN, MKL and OpenBLAS take for the processor: other orders of addition, and no bfloat16
-LIKE_default := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 \
+LIKE_default := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX \
   MKL_ENABLE_INSTRUCTIONS=SSE4_2 OPENBLAS_CORETYPE=Nehalem
 LIKE_avx2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell
 LIKE ?= default

@@ -47,6 +47,7 @@ def test_the_same_twice_and_another_seed_another(section: str, member: str, tmp_
     assert [row["epoch"] for row in history] == list(range(1, EPOCHS + 1))
 
 
+@pytest.mark.anywhere
 @each
 def test_labels_not_told_do_not_matter(section: str, member: str, tmp_path: Path) -> None:
     """Scrambles every label that is not told: the trained weights are the same."""
@@ -60,6 +61,7 @@ def test_labels_not_told_do_not_matter(section: str, member: str, tmp_path: Path
     assert same(honest, blind)
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("member", trainable("models"))
 def test_labels_told_do_matter(member: str, tmp_path: Path) -> None:
     """Else the scramble above would prove nothing."""
@@ -68,6 +70,7 @@ def test_labels_told_do_matter(member: str, tmp_path: Path) -> None:
     assert not same(honest, misled)
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("member", trainable("models"))
 def test_a_label_told_late_is_not_known_before(member: str, tmp_path: Path) -> None:
     """Labels that come with the last epoch change nothing of the weights before it."""
@@ -94,6 +97,7 @@ def test_a_label_told_late_is_not_known_before(member: str, tmp_path: Path) -> N
     assert all(before) and not all(after)
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("member", trainable("models"))
 def test_images_not_shown_do_not_matter(member: str, tmp_path: Path) -> None:
     """What the schedule holds back may look like anything."""

@@ -212,6 +212,7 @@ def test_what_does_not_go_together_is_refused(changes: dict[str, Any]) -> None:
         small("models", "supervised", **changes)
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("changes", OPTIONS, ids="-".join)
 def test_the_contract_holds(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(contracts, "train", partial(train, steps=2, **changes))
