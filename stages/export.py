@@ -70,8 +70,7 @@ def export(
 
 def _pool() -> Pool:
     part = layout.part("pool")
-    names = np.load(layout.needed(layout.RAW / "train" / "names.npy"))[part.indices].tolist()
-    return Pool(names, part.packed, part.indices, part.labels)
+    return Pool(part.names.tolist(), part.packed, part.indices, part.labels)
 
 
 def _choice(strategy: str, seed: int, budget: int, pool_size: int) -> Choice:

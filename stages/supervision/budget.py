@@ -42,18 +42,18 @@ class Budget:
             return cls(written, "total", written)
         raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
 
-    def count(self, pool: int, classes: int) -> int:
+    def count(self, pool_size: int, classes: int) -> int:
         """How many labels that is in a pool of that size. Raises UserError where the pool has fewer."""
         if self.of == "class" and not classes:
             raise UserError(f"labels.budget={self}: no class is known; give a number of labels in all")
         if self.of == "share":
-            wanted = round(self.amount / 100 * pool)
+            wanted = round(self.amount / 100 * pool_size)
         else:
             wanted = int(self.amount) * (classes if self.of == "class" else 1)
-        if wanted > pool:
-            raise UserError(f"labels.budget={self}: {wanted} labels, but the pool has {pool} images")
+        if wanted > pool_size:
+            raise UserError(f"labels.budget={self}: {wanted} labels, but the pool has {pool_size} images")
         if wanted < 1:
-            raise UserError(f"labels.budget={self}: not one label in a pool of {pool} images")
+            raise UserError(f"labels.budget={self}: not one label in a pool of {pool_size} images")
         return wanted
 
 
@@ -85,9 +85,9 @@ class Labels(BaseModel, extra="forbid", frozen=True):
             raise ValueError(f"must be a file or a folder; {_NO_FILE} is none")
         return file
 
-    def count(self, pool: int, classes: int) -> int:
+    def count(self, pool_size: int, classes: int) -> int:
         """How many labels the budget buys in a pool of that size. Raises UserError where the pool has fewer."""
-        return self.budget.count(pool, classes)
+        return self.budget.count(pool_size, classes)
 
     def bought(self, ranking: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
         """The images whose labels the budget buys, in the order of the ranking.
@@ -124,9 +124,9 @@ class Labels(BaseModel, extra="forbid", frozen=True):
             return self.count(len(ranking), classes)
         return len(self.bought(ranking, labels, classes))
 
-    def _answered(self, labelled: np.ndarray, count: int, pool: int) -> np.ndarray:
+    def _answered(self, labelled: np.ndarray, count: int, pool_size: int) -> np.ndarray:
         """The first `count` of the labelled images; for a share of all of the pool, those that there are."""
-        if len(labelled) < count and not (self.budget.of == "share" and count == pool):
+        if len(labelled) < count and not (self.budget.of == "share" and count == pool_size):
             raise UserError(
                 f"labels.budget={self.budget}: {count} labels, but with the answers of {self.file} the pool has "
                 f"{len(labelled)} (split.validation may hold out others); label more (python -m stages.export "
