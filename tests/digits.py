@@ -57,7 +57,7 @@ def accuracies(section: str, member: str, path: Path, **changes: Any) -> tuple[f
         fit(method, images, Told(np.full(TRAINED, -1), world), world, **common)
         return random, probe(encoder, told)
     world = fixed(labels, told, 10, chosen.epochs)
-    model = families.load("regimes", member).build(encoder, 10, chosen, None, TRAINED)
+    model = families.load("regimes", member).build(encoder, 10, chosen, TRAINED)
     fit(model, images, Told(labels, world), world, **common)
     kept, head = model.kept()
     _, _, held_out, truth = digits()

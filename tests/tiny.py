@@ -13,7 +13,6 @@ from stages import encoders
 from stages.base import families
 from stages.encoders._chain import Chain
 from stages.supervision.exposure import Told, World, everything, fixed, gradual
-from stages.supervision.schedule import Schedule
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit, seed_all
 from stages.training.method import Method
@@ -77,8 +76,7 @@ def make(section: str, member: str, seed: int = 0, *, batch_norm: bool = False, 
     if section == "pretrain":
         method: Method = families.load("pretraining", member).build(encoder, chosen, 60)
         return method, everything(60, chosen.epochs)
-    plan: Schedule | None = chosen.told_by(schedule())
-    return families.load("regimes", member).build(encoder, CLASSES, chosen, plan, 60), world_of(chosen)
+    return families.load("regimes", member).build(encoder, CLASSES, chosen, 60), world_of(chosen)
 
 
 def train(

@@ -57,7 +57,7 @@ class Job:
         seed_all(seed, 0)
         encoder = encoders.load(start)
         regime = regimes.member(self.settings.regime)
-        classifier = regime.build(encoder, len(self.classes), self.settings, self.schedule, len(self.labels))
+        classifier = regime.build(encoder, len(self.classes), self.settings, len(self.labels))
         classifier.drop(self.settings.acquisition.dropped())
         if before is not None:
             checkpoint.weights(before, classifier)

@@ -1,9 +1,8 @@
 """Ways to learn from labels, one file each.
 
 A member has `Settings` (with `regime`, its file's name), `cost(settings)` (the work for one image of a batch, in
-forward passes of the encoder; backward counts two) and `build(encoder, classes, settings, schedule, pool_size) ->
-Classifier`: `classes` is the number of outputs, `schedule` the section of that name for a block that follows it, else
-None.
+forward passes of the encoder; backward counts two) and `build(encoder, classes, settings, pool_size) -> Classifier`:
+`classes` is the number of outputs, `pool_size` the number of images.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from stages.regimes._classifier import Classifier as Classifier
 if TYPE_CHECKING:
     from stages.encoders import Encoder
     from stages.regimes._classifier import Block as Block
-    from stages.supervision.schedule import Schedule
 
 
 class Member(Protocol):
@@ -26,9 +24,7 @@ class Member(Protocol):
 
     def cost(self, settings: Block) -> float: ...
 
-    def build(
-        self, encoder: Encoder, classes: int, settings: Block, schedule: Schedule | None, pool_size: int
-    ) -> Classifier: ...
+    def build(self, encoder: Encoder, classes: int, settings: Block, pool_size: int) -> Classifier: ...
 
 
 def member(name: str) -> Member:

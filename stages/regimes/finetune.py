@@ -12,7 +12,6 @@ from torch.nn import functional
 from stages.base.errors import UserError
 from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier, view
-from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views
 from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
@@ -65,5 +64,5 @@ def cost(settings: Settings) -> float:
     return 3
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> Finetune:
+def build(encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> Finetune:
     return Finetune(encoder, classes, settings)

@@ -15,7 +15,6 @@ from stages.encoders import Encoder
 from stages.modules.average import follow, twin
 from stages.regimes._classifier import Block, Classifier
 from stages.regimes._randaugment import RandAugment, randaugment
-from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment
 from stages.training.method import Batch, Epoch, mixed
 from stages.training.optimiser import Optimiser
@@ -147,5 +146,5 @@ def cost(settings: Settings) -> float:
     return each if settings.steps else each / settings.mu
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> FixMatch:
+def build(encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> FixMatch:
     return FixMatch(encoder, classes, settings, pool_size)

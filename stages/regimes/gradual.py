@@ -154,5 +154,5 @@ def cost(settings: Settings) -> float:
     return 9 if settings.sandbox is None else 12
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> Gradual:
+def build(encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> Gradual:
     return Gradual(encoder, classes, settings)

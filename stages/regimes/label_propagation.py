@@ -16,7 +16,6 @@ from stages.modules.aggregation import aggregation, discrimination
 from stages.modules.bank import BLOCK, Bank, Start, firsts
 from stages.modules.heads import perceptron
 from stages.regimes._classifier import Block, Classifier
-from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, mixed, shuffled
@@ -183,7 +182,5 @@ def cost(settings: Settings) -> float:
     return 3
 
 
-def build(
-    encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int
-) -> LabelPropagation:
+def build(encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> LabelPropagation:
     return LabelPropagation(encoder, classes, settings, pool_size)

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
-from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment
 from stages.training.images import Images
 from stages.training.measure import embed
@@ -83,5 +82,5 @@ def cost(settings: Settings) -> float:
     return 1 / settings.epochs if settings.views is None and settings.follows != "schedule" else 1
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> Probe:
+def build(encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> Probe:
     return Probe(encoder, classes, settings)

@@ -25,7 +25,6 @@ from torch.nn import functional
 from stages.encoders import Encoder
 from stages.modules.average import twin
 from stages.regimes._classifier import Block, Classifier, view
-from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views
 from stages.training.images import Images
 from stages.training.measure import embed
@@ -170,5 +169,5 @@ def cost(settings: Settings) -> float:
     return 3 + (settings.rounds - 1) / settings.epochs
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> PseudoLabel:
+def build(encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> PseudoLabel:
     return PseudoLabel(encoder, classes, settings, pool_size)

@@ -11,7 +11,6 @@ from torch.nn import functional
 from stages.encoders import Encoder
 from stages.regimes._classifier import view
 from stages.regimes._plastic import Plastic, PlasticBlock
-from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views
 from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
@@ -37,5 +36,5 @@ def cost(settings: Settings) -> float:
     return 3
 
 
-def build(encoder: Encoder, classes: int, settings: Settings, schedule: Schedule | None, pool_size: int) -> Supervised:
+def build(encoder: Encoder, classes: int, settings: Settings, pool_size: int) -> Supervised:
     return Supervised(encoder, classes, settings)

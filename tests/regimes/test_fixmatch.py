@@ -154,7 +154,7 @@ def test_batch_norm_sees_all_three_together() -> None:
     """Its running mean after a step is that of the whole batch."""
     torch.manual_seed(0)
     encoder = encoders.build("resnet18", 32, [0.5] * 3, [0.25] * 3)
-    method = build_regime(encoder, 3, small("models", "fixmatch", batch_size=2, mu=2), None, 60)
+    method = build_regime(encoder, 3, small("models", "fixmatch", batch_size=2, mu=2), 60)
     method.train()
     norm = next(module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d))
     means: list[Tensor] = []
@@ -238,7 +238,7 @@ def test_the_learning_rate_ends_at_a_fifth() -> None:
 def test_the_average_is_what_is_kept_and_no_gradient_reaches_it() -> None:
     torch.manual_seed(0)
     encoder = encoders.build("resnet18", 32, [0.5] * 3, [0.25] * 3)
-    method = build_regime(encoder, 3, small("models", "fixmatch", batch_size=2, mu=2, ema=0.9), None, 60)
+    method = build_regime(encoder, 3, small("models", "fixmatch", batch_size=2, mu=2, ema=0.9), 60)
     method.train()
     kept_encoder, kept_head = method.kept()
     assert isinstance(kept_encoder, encoders.Encoder) and isinstance(kept_head, nn.Linear)
