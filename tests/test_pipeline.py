@@ -146,7 +146,7 @@ def test_a_changed_schedule_reruns_what_follows_it_and_nothing_else(experiment: 
 
 def test_another_acquisition_reruns_the_model_that_has_it_and_nothing_else(copy: Path) -> None:
     printed = done(copy, "dvc", "exp", "run", "-S", "models.asking.acquisition.name=badge")
-    assert stages_run(printed) == ["train@asking", "evaluate@asking", "compare"]
+    assert stages_run(printed) == ["code", "train@asking", "evaluate@asking", "compare"]
     changed = done(copy, "dvc", "status", "train@asking", "train@probe")
     assert "up to date" in changed
 
