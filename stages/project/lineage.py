@@ -47,7 +47,7 @@ def instances(raw: Mapping[str, Any]) -> list[Instance]:
 
 def stamp(instance: Instance, raw: Mapping[str, Any]) -> dict[str, str]:
     """{file: its hash} over every file of stages/ whose code can have a say in what the instance writes."""
-    return {_shown(file): digest(file.read_text(encoding="utf-8")) for file in sorted(closure(instance, raw))}
+    return {_shown(file): _hash(file) for file in sorted(closure(instance, raw))}
 
 
 def closure(instance: Instance, raw: Mapping[str, Any]) -> set[Path]:
@@ -150,6 +150,11 @@ def _tree(module: str) -> ast.Module:
 def _file(module: str) -> Path | None:
     path = _PACKAGE.joinpath(*module.split(".")[1:])
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+@cache
+def _hash(file: Path) -> str:
+    return digest(file.read_text(encoding="utf-8"))
 
 
 def _shown(file: Path) -> str:
