@@ -24,7 +24,7 @@ env: .venv/made ## make the environment in .venv from requirements.lock
 	@touch $@
 
 demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its own, and print the table
-	@rm -rf .demo/stages && mkdir -p .demo/data .demo/.dvc && cp -R stages dvc.yaml .dvcignore .demo/ && cp data/none .demo/data/
+	@rm -rf .demo/stages && mkdir -p .demo/data .demo/.dvc && cp -Rp stages dvc.yaml .dvcignore .demo/ && cp data/none .demo/data/
 	@cp -R .dvc/plots .demo/.dvc/ && cp .dvc/config .demo/.dvc/config && printf '[core]\n    no_scm = true\n' > .demo/.dvc/config.local
 	@# the committed parameters, whatever the user has made of them since
 	@(git show HEAD:params.yaml 2>/dev/null || cat params.yaml) > .demo/base.yaml
