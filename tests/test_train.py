@@ -227,7 +227,14 @@ def test_a_killed_run_goes_on_as_nothing_but_itself(
     found = folders("gradual") | folders("margin")
     assert folders("gradual") == folders("margin") == found and len(found) == 2
     changes: list[tuple[str, dict[str, Any]]] = [
-        ("margin", {"models": {"margin": base["models"]["margin"] | {"batch_size": 32}}}),
+        (
+            "margin",
+            {
+                "models": {
+                    "margin": base["models"]["margin"] | {"batch_size": base["models"]["margin"]["batch_size"] + 1}
+                }
+            },
+        ),
         ("margin", {"labels": {"budget": 30}}),
         ("margin", {"rounds": {"restart": False}}),
         ("margin", {"compute": {"precision": "bf16"}}),

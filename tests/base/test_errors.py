@@ -9,7 +9,7 @@ import pytest
 
 from stages.base.errors import UserError, run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def raises(error: BaseException):
@@ -58,7 +58,7 @@ def test_a_bug_keeps_its_traceback(error) -> None:
 
 def test_the_collector_rests_while_a_stage_is_imported_and_works_in_it() -> None:
     """As `python -m stages.<stage>` would find it; who imports the package finds it as it was."""
-    said = "import gc, stages.errors as e; print(gc.isenabled()); e.run(lambda: print(gc.isenabled()))"
+    said = "import gc, stages.base.errors as e; print(gc.isenabled()); e.run(lambda: print(gc.isenabled()))"
     for start, wanted in (("import sys; sys.argv[0] = '-m'", ["False", "True"]), ("pass", ["True", "True"])):
         command = [sys.executable, "-c", f"{start}; {said}"]
         assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split() == wanted

@@ -214,7 +214,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[s
     def run(block: dict[str, Any]) -> Path:
         compute = Compute(device="cpu", precision="fp32", compile=False)
         blocks = params.Blocks("pretrain", {"mine": block})
-        given = SimpleNamespace(seeds=[4, 5], compute=compute, pretrain=blocks)
+        given = SimpleNamespace(seeds=[4, 5], compute=compute, pretrain=blocks, raw={"pretrain": blocks.raw})
         monkeypatch.setattr(params, "read", lambda: given)
         monkeypatch.setattr(sys, "argv", ["pretrain", "mine"])
         pretrain.main()
