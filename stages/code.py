@@ -2,7 +2,8 @@
 
 Reads the files of stages/, and of params.yaml the four families of blocks. Writes data/code/<stage>.json, for a stage
 with blocks data/code/<stage>/<name>.json: {file: hash of its syntax tree without comments and docstrings}, over what
-that instance imports. Every other stage depends on its own, so that DVC reruns what an edit can change, no more.
+that instance imports, but for what only refuses. Every other stage depends on its own, so that DVC reruns what an edit
+can change, no more.
 """
 
 from __future__ import annotations

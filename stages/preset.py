@@ -17,7 +17,8 @@ from typing import Any
 from stages.base import families
 from stages.base.errors import UserError, run
 from stages.project.comments import commented
-from stages.project.params import FAMILIES, FILE, load_yaml
+from stages.project.params import FAMILIES, FILE
+from stages.project.reading import load_yaml
 
 _FOLDER = Path(__file__).parent / "presets"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from stages import preset
 from stages.base import families
-from stages.project import params
+from stages.project import params, reading
 from stages.supervision.schedule import Schedule
 
 # of an extractor of the hubs, what does not hang on the model
@@ -22,7 +22,7 @@ IMAGENET: dict[str, Any] = {
 
 def base() -> dict[str, Any]:
     """params.yaml as it stands."""
-    return params.load_yaml(params.FILE)
+    return reading.load_yaml(params.FILE)
 
 
 def schedule(**changes: Any) -> Schedule:

@@ -45,7 +45,7 @@ def reported() -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
 def main() -> None:
     images = chosen(Path(sys.argv[1]))
     budgets, accuracies = reported()
-    with picture(ROOT / ".github" / "readme" / "first-page.png", 8.4, 3.1) as figure:
+    with picture(ROOT / "metrics" / "reported" / "first-page.png", 8.4, 3.1) as figure:
         left, right = figure.subplots(1, 2, width_ratios=[1.5, 1])
         size = images.shape[1]
         sheet = np.full((DOWN * (size + 2) - 2, ACROSS * (size + 2) - 2, 3), 255, np.uint8)

@@ -3,6 +3,7 @@ results behind, and one that is declared and not read reruns what did not change
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from stages import preset
+from stages.project import lineage
 from tests import blocks
 from tests.test_dvc_yaml import STAGES, Instance, instances, within
 
@@ -46,8 +48,8 @@ INSTANCES = instances(parameters())
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """By the name of each instance, what it has read of the project's folder."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which every stage has run, with what each has read and imported."""
     folder = tmp_path_factory.mktemp("opened")
     (folder / "data").mkdir()
     (folder / "data" / "none").touch()
@@ -64,6 +66,12 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def opened(folder: Path) -> dict[str, list[str]]:
+    """By the name of each instance, what it has read of the project's folder."""
     found = json.loads((folder / "opened.json").read_text())
     return {one.name: [path for path in paths if not own(path)] for one, paths in zip(INSTANCES, found, strict=True)}
 
@@ -104,3 +112,32 @@ def test_the_record_sees_files_of_every_kind(opened: dict[str, list[str]]) -> No
     assert "data/encoders/simclr/seed-0/weights.safetensors" in opened["extract@simclr"]
     assert {"data/models/asking/seed-0/history.csv", "data/selection/random/quality.json"} <= set(opened["compare"])
     assert "answers.csv" in opened["split"]
+
+
+@pytest.fixture(scope="module")
+def refusing() -> set[str]:
+    """The modules that are imported to check parameters, whether a stage uses them or not."""
+    code = "import json, sys, stages.project.estimate; print(json.dumps([*sys.modules]))"
+    return lineage.REFUSING | set(json.loads(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT)))
+
+
+@pytest.mark.parametrize("instance", [one for one in INSTANCES if one.verb != "code"], ids=lambda one: one.name)
+def test_what_a_stage_imports_is_in_its_stamp_or_only_refuses(
+    instance: Instance, folder: Path, refusing: set[str]
+) -> None:
+    """The stamp is made by reading code; here the same stage has run, and Python says what it imported."""
+    imported = json.loads((folder / "imported.json").read_text())[INSTANCES.index(instance)]
+    stamp = lineage.stamp(lineage.Instance(instance.verb, instance.key), parameters())
+    if instance.verb == "evaluate":
+        # of the block of its model it only checks the keys
+        imported = [
+            name for name in imported if name.split(".")[1:2] not in (["regimes"], ["acquisition"], ["modules"])
+        ]
+    files = {name: file_of(name) for name in set(imported) - refusing}
+    missed = {name for name, file in files.items() if file.relative_to(ROOT).as_posix() not in stamp}
+    assert not {name for name in missed if len(ast.parse(files[name].read_text()).body) > 1}
+
+
+def file_of(module: str) -> Path:
+    path = ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

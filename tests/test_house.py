@@ -73,7 +73,9 @@ def test_imports_go_downwards(path: Path) -> None:
     above = {name for name in imported(path) if order.index(room_of(name)) > order.index(own)}
     assert not above
     if own == "stages":
-        # a stage is no library
+        # a stage is no library; and by this name the stage `code` finds which sections it reads
+        if "params.read()" in path.read_text() and path.stem != "params":
+            assert "parameters = params.read()" in path.read_text() or path.stem == "code"
         assert not {name for name in imported(path) if room_of(name) == "stages"}
     else:
         assert own == "project" or not {name for name in imported(path) if room_of(name) == "project"}

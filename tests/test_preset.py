@@ -11,7 +11,7 @@ import yaml
 
 from stages import preset
 from stages.base.errors import UserError
-from stages.project import params
+from stages.project import params, reading
 from stages.project.params import FILE
 from tests import blocks
 
@@ -33,7 +33,7 @@ def test_dvc_makes_of_the_overrides_what_the_preset_means(name: str, tmp_path: P
     overrides = list(preset.overrides(blocks.base(), wanted))
     shutil.copy(ROOT / FILE, tmp_path)
     apply_overrides(tmp_path / FILE, overrides)
-    assert params.load_yaml(tmp_path / FILE) == wanted
+    assert reading.load_yaml(tmp_path / FILE) == wanted
 
 
 @pytest.mark.parametrize("name", preset.names())

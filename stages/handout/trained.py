@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.acquisition import Acquisition, Candidates
-from stages.base import families
+from stages.acquisition import Acquisition, Candidates, member
 from stages.encoders import Encoder
 from stages.handout.task import Task
 from stages.training import measure
@@ -63,5 +62,5 @@ class Trained:
             # as many draws as there were requests: another after these answers
             round=1 + len(labelled),
         )
-        found = families.load("acquisition", self.acquisition.name).query(candidates, self.acquisition)
+        found = member(self.acquisition.name).query(candidates, self.acquisition)
         return found.indices.cpu().numpy(), None if found.scores is None else found.scores.cpu().numpy()

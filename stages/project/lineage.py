@@ -24,8 +24,10 @@ SECTIONS = {
 }
 SINGLE = ("download", "split", "compare")
 
+# read for every instance by what is refused
+_READ = "stages.project.reading"
 # decide what is refused and how files are written, never what is in them
-_REFUSE = {
+REFUSING = {
     "stages",
     *(f"stages.base.{name}" for name in ("errors", "families", "files")),
     *(f"stages.project.{name}" for name in ("estimate", "former", "lineage", "params", "wording")),
@@ -55,11 +57,11 @@ def closure(instance: Instance, raw: Mapping[str, Any]) -> set[Path]:
 
     Files that can only refuse are left out, and files that hold a docstring alone.
     """
-    pending = [f"stages.{instance.verb}", *_sections(instance.verb)]
+    pending = [_READ, f"stages.{instance.verb}", *_sections(instance.verb)]
     seen: set[str] = set()
     while pending:
         module = pending.pop()
-        if module in seen or module in _REFUSE:
+        if module in seen or module in REFUSING:
             continue
         seen.add(module)
         modules, loaded = _imports(module)
@@ -82,7 +84,11 @@ def _members(family: str, instance: Instance, raw: Mapping[str, Any]) -> list[st
         return [block[key]]
     if family == "acquisition":
         return [block["acquisition"]["name"]]
+    if family == "datasets":
+        return [raw["data"]["name"], *([raw["data"]["extra"]["name"]] if raw["data"]["extra"] else [])]
     if family == "encoders" and section:
+        if block.get("weights") == "none":
+            return []
         start = block if section == "pretrain" else _start(block, raw["pretrain"])
         if start is not None:
             # a model of a hub brings its own
@@ -92,8 +98,10 @@ def _members(family: str, instance: Instance, raw: Mapping[str, Any]) -> list[st
 
 def _start(block: Mapping[str, Any], pretrain: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The block of the encoder from which a model or an extractor starts, or None where it is a file of one's own."""
-    name = block.get("init") or str(block.get("weights")).removeprefix("encoders/")
-    found: Mapping[str, Any] | None = pretrain.get(name)
+    way, _, name = str(block.get("weights")).rpartition("/")
+    if "init" in block:
+        way, name = "encoders", block["init"]
+    found: Mapping[str, Any] | None = pretrain.get(name) if way == "encoders" else None
     return found
 
 
@@ -106,6 +114,10 @@ def _imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.level or (node.module == "stages.base.families" and "load" in {one.name for one in node.names}):
+                raise ValueError(
+                    f"{module}, line {node.lineno}: write out stages..., and families.load: no file is lost"
+                )
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "families.load":
@@ -117,16 +129,11 @@ def _imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
 
 @cache
 def _sections(verb: str) -> frozenset[str]:
-    """The modules of those sections of params.yaml whose methods a stage calls; `check` only refuses."""
+    """The modules of those sections of params.yaml that a stage reads, as `parameters.<section>`."""
     attributes = [node for node in ast.walk(_tree(f"stages.{verb}")) if isinstance(node, ast.Attribute)]
-    called = {node.attr for node in attributes}
     read = {node.attr for node in attributes if isinstance(node.value, ast.Name) and node.value.id == "parameters"}
-    modules = set()
-    for section in read & set(params.Sections.model_fields):
-        kind = params.Sections.model_fields[section].annotation
-        methods = {name for name, value in vars(kind).items() if callable(value) and name[0] != "_"} - {"check"}
-        if kind is not None and methods & called:
-            modules.add(kind.__module__)
+    kinds = [params.Sections.model_fields[section].annotation for section in read & set(params.Sections.model_fields)]
+    modules = {kind.__module__ for kind in kinds if kind is not None}
     return frozenset(module for module in modules if module.split(".")[0] == "stages")
 
 
@@ -134,6 +141,9 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
     """Every node below, without what `if TYPE_CHECKING` guards."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
+            for other in child.orelse:
+                yield other
+                yield from _statements(other)
             continue
         yield child
         yield from _statements(child)
@@ -149,7 +159,7 @@ def _tree(module: str) -> ast.Module:
 
 def _file(module: str) -> Path | None:
     path = _PACKAGE.joinpath(*module.split(".")[1:])
-    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
 
 @cache

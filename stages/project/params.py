@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from stages import datasets
 from stages.base import families
 from stages.base.errors import UserError
 from stages.project import evaluation
+from stages.project.reading import load_yaml
 from stages.project.wording import line, shown, words
 from stages.splitting import parts
 from stages.supervision.budget import Labels
@@ -161,12 +161,12 @@ class Params:
                 way = f"give a number or a share, or leave the model out: -S '~models.{name}'"
                 raise UserError(f"{FILE}: {budget}, and nobody knows an image's class before asking; {way}")
 
-    def check_data(self, classes: list[str], pool: int) -> None:
+    def check_data(self, classes: list[str], pool_size: int) -> None:
         """What can be checked only once the data are split into classes and a pool of so many images, and should be
         before any training. Raises UserError."""
         if classes:
             self.check_classes(classes)
-        self.labels.count(pool, len(classes))
+        self.labels.count(pool_size, len(classes))
 
     def check_classes(self, classes: list[str]) -> None:
         """What can be checked only once the classes are known. Raises UserError."""
@@ -196,38 +196,6 @@ def read(path: Path = FILE) -> Params:
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.touch()
     return params
-
-
-def load_yaml(path: Path) -> dict[str, Any]:
-    """The file as nested dictionaries. Raises UserError for a missing file and for what is no YAML mapping."""
-    if not path.exists():
-        raise UserError(f"{path} is missing; run this from the project's folder")
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UserError(f"{path}{where}: not YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML: {error}") from None
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: must hold sections, such as `data:` and `models:`")
-    return raw
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's floats, as DVC reads them: 1e-3 is a number."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:float"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+\.\d*([eE][-+]?\d+)?|\d+[eE][-+]?\d+|\.\d+([eE][-+]?\d+)?|\.inf|\.nan)$"),
-    list("-+0123456789."),
-)
 
 
 def _digest(text: str) -> str:

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from stages import download, split
 from stages.datasets import _fetch, cifar10, cifar100, svhn
-from stages.project import params
+from stages.project import params, reading
 from stages.splitting import parts
 from tests.datasets.sources import noise, settings, tar
 from tests.datasets.test__cifar import batch, pickled
@@ -88,5 +88,5 @@ def test_dvc_understands_the_override_of_the_readme(tmp_path: Path) -> None:
     assert f"'split.imbalance={HALF}'" in (ROOT / "stages" / "datasets" / "README.md").read_text()
     shutil.copy(ROOT / params.FILE, tmp_path)
     apply_overrides(tmp_path / params.FILE, [f"split.imbalance={HALF}"])
-    found = params.Params(params.load_yaml(tmp_path / params.FILE)).split.imbalance
+    found = params.Params(reading.load_yaml(tmp_path / params.FILE)).split.imbalance
     assert found == parts.Imbalance(share=0.1, classes="half")

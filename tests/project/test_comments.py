@@ -9,7 +9,7 @@ import pytest
 
 from stages import preset
 from stages.base.errors import UserError
-from stages.project import params
+from stages.project import params, reading
 from stages.project.comments import commented
 from tests import blocks
 
@@ -40,7 +40,7 @@ models:
 def read(text: str, folder: Path) -> dict[str, Any]:
     """As the stages do."""
     (folder / "params.yaml").write_text(text)
-    return params.load_yaml(folder / "params.yaml")
+    return reading.load_yaml(folder / "params.yaml")
 
 
 @pytest.mark.parametrize("name", preset.names())

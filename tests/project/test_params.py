@@ -13,7 +13,7 @@ import yaml
 from stages import preset
 from stages.base import families
 from stages.base.errors import UserError
-from stages.project import params
+from stages.project import params, reading
 from stages.project.params import FAMILIES, FILE, Params
 from tests import blocks
 
@@ -278,7 +278,7 @@ def test_other_bytes_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 
 def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("a: 1e-3\nb: 1E5\nc: .5\nd: 1.\ne: 10\nf: 1e\n")
-    found = params.load_yaml(tmp_path / "params.yaml")
+    found = reading.load_yaml(tmp_path / "params.yaml")
     assert found == {"a": 1e-3, "b": 1e5, "c": 0.5, "d": 1.0, "e": 10, "f": "1e"}
 
 
@@ -289,7 +289,7 @@ def test_the_projects_own_parameters_are_in_order(name: str) -> None:
 
 
 @pytest.mark.parametrize("section", FAMILIES)
-def test_every_tenant_has_a_block_somewhere(section: str) -> None:
+def test_every_member_has_a_block_somewhere(section: str) -> None:
     family, _ = FAMILIES[section]
     # imagenet needs weights, which nobody has at the start
     assert set(families.names(family)) - {"imagenet"} <= set(blocks.blocks(section))
