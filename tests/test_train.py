@@ -18,18 +18,11 @@ import yaml
 
 from stages import preset
 from stages.learning import job
+from stages.project.lineage import SECTIONS
 from stages.training import measure, saved
 from stages.training.images import Images
 from tests import blocks
 
-# each verb with the section that names what it is done to, in order
-SECTIONS = {
-    "pretrain": "pretrain",
-    "extract": "extractors",
-    "select": "strategies",
-    "train": "models",
-    "evaluate": "models",
-}
 ROUNDS = {"follows": "rounds", "epochs": 2, "steps": 2}
 
 

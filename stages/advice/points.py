@@ -42,9 +42,11 @@ def by_revision(metrics: Iterable[Mapping[str, Mapping[str, float]]], figure: st
     found: dict[str, list[tuple[float, float, float, int]]] = {}
     for models in metrics:
         for model, one in models.items():
-            if one.get("labels_told", 0) > 0 and figure in one:
+            # results outlive the code: as it was called up to ecf29f6
+            told = one.get("labels_told", one.get("labels_used", 0))
+            if told > 0 and figure in one:
                 spread, seeds = one.get(f"{figure}_std", math.nan), int(one.get(f"{figure}_n", 1))
-                found.setdefault(model, []).append((one["labels_told"], one[figure], spread, seeds))
+                found.setdefault(model, []).append((told, one[figure], spread, seeds))
     return {model: _points(rows) for model, rows in found.items()}
 
 

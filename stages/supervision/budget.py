@@ -119,7 +119,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         return ranking if self.answers is None else ranking[labels[ranking] >= 0]
 
     def spent(self, ranking: np.ndarray, labels: np.ndarray, classes: int) -> int:
-        """How many of these the budget lets rounds ask about. Raises UserError as `bought` does."""
+        """How many of the `askable` images the budget lets rounds ask about. Raises UserError as `bought` does."""
         if self.answers is None:
             return self.count(len(ranking), classes)
         return len(self.bought(ranking, labels, classes))

@@ -58,8 +58,10 @@ def test_revisions_give_points_in_the_order_of_their_labels() -> None:
         {"m": {"accuracy": 0.7, "labels_told": 400, "accuracy_std": 0.02, "accuracy_n": 3}, "probe": {"accuracy": 0.1}},
         {"m": {"accuracy": 0.5, "labels_told": 100}, "other": {"accuracy": 0.3, "labels_told": 100}},
         {"m": {"labels_told": 200}},
+        {"old": {"accuracy": 0.4, "labels_used": 50}},
     ]
     found = points.by_revision(metrics, "accuracy")
+    assert found.pop("old").labels_told.tolist() == [50]
     assert list(found) == ["m", "other"]
     assert found["m"].labels_told.tolist() == [100, 400]
     assert found["m"].accuracy.tolist() == [0.5, 0.7]
