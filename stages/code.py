@@ -24,8 +24,8 @@ def main() -> None:
             )
             path.parent.mkdir(exist_ok=True)
             layout.write_json(path, stamp)
-    edges, files = sum(map(len, stamps.values())), len({file for stamp in stamps.values() for file in stamp})
-    print(f"{layout.CODE}: {len(instances)} instances depend on {edges:,} of their {files} files")
+    files = {file for stamp in stamps.values() for file in stamp}
+    print(f"{layout.CODE}: {len(instances)} stamps, over {len(files)} files of code")
 
 
 if __name__ == "__main__":

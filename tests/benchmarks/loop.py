@@ -92,7 +92,7 @@ def model(name: str, batch: int, views: Views | None) -> supervised.Supervised:
         }
     )
     seed_all(0, 0)
-    return supervised.build(encoders.build(name, SIZE, (0.5,) * 3, (0.25,) * 3), CLASSES, settings, None, 0)
+    return supervised.build(encoders.build(name, SIZE, (0.5,) * 3, (0.25,) * 3), CLASSES, settings, 0)
 
 
 def epoch_of_ours(
