@@ -19,9 +19,7 @@ def main() -> None:
     stamps = {instance: lineage.stamp(instance, raw) for instance in instances}
     with whole_folder(layout.CODE) as folder:
         for instance, stamp in stamps.items():
-            path = (
-                folder / instance.verb / f"{instance.name}.json" if instance.name else folder / f"{instance.verb}.json"
-            )
+            path = folder.joinpath(*filter(None, instance)).with_suffix(".json")
             path.parent.mkdir(exist_ok=True)
             layout.write_json(path, stamp)
     files = {file for stamp in stamps.values() for file in stamp}

@@ -19,7 +19,7 @@ from stages.base.errors import UserError
 from stages.project import layout, params
 from tests import blocks
 from tests.reporting.test_pairs import SCORES
-from tests.reporting.test_revisions import command, commit
+from tests.reporting.test_revisions import command, commit, two_branches
 
 ROOT = Path(__file__).parent.parent
 LABELS = [100, 200, 400, 800]
@@ -69,15 +69,7 @@ def test_pairs_are_of_the_figure_that_the_command_names(
 
 @pytest.fixture(scope="module")
 def branches(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """main: supervised and gradual; branch `other`: gradual lower, supervised gone, probe new; tag `v1` is main."""
-    folder = tmp_path_factory.mktemp("branches")
-    command(folder, "git", "init", "-q", "-b", "main")
-    commit(folder, {"supervised": {"accuracy": 0.6}, "gradual": {"accuracy": 0.5, "nmi": 0.3}})
-    command(folder, "git", "tag", "v1")
-    command(folder, "git", "checkout", "-qb", "other")
-    commit(folder, {"gradual": {"accuracy": 0.45, "nmi": 0.4}, "probe": {"accuracy": 0.3}})
-    command(folder, "git", "checkout", "-q", "main")
-    return folder
+    return two_branches(tmp_path_factory.mktemp("branches"))
 
 
 @pytest.fixture

@@ -49,13 +49,14 @@ def instances(raw: Mapping[str, Any]) -> list[Instance]:
 
 def stamp(instance: Instance, raw: Mapping[str, Any]) -> dict[str, str]:
     """{file: its hash} over every file of stages/ whose code can have a say in what the instance writes."""
-    return {_shown(file): _hash(file) for file in sorted(closure(instance, raw))}
+    hashes = {_shown(module): _hash(module) for module in closure(instance, raw)}
+    return dict(sorted(hashes.items()))
 
 
-def closure(instance: Instance, raw: Mapping[str, Any]) -> set[Path]:
-    """The files that the instance imports, directly or not, those of the members that its blocks name among them.
+def closure(instance: Instance, raw: Mapping[str, Any]) -> set[str]:
+    """The modules that the instance imports, directly or not, those of the members that its blocks name among them.
 
-    Files that can only refuse are left out, and files that hold a docstring alone.
+    Modules that can only refuse are left out, and those that hold a docstring alone.
     """
     pending = [_READ, f"stages.{instance.verb}", *_sections(instance.verb)]
     seen: set[str] = set()
@@ -67,12 +68,12 @@ def closure(instance: Instance, raw: Mapping[str, Any]) -> set[Path]:
         modules, loaded = _imports(module)
         pending += modules
         pending += [f"stages.{family}.{member}" for family in loaded for member in _members(family, instance, raw)]
-    return {file for module in seen if (file := _file(module)) and _body(_tree(module))}
+    return {module for module in seen if _body(_tree(module))}
 
 
-def digest(source: str) -> str:
+def digest(tree: ast.Module) -> str:
     """A hash of the syntax tree without comments and docstrings, the same for Python 3.11 to 3.14."""
-    return hashlib.sha256("".join(_tokens(ast.parse(source))).encode()).hexdigest()[:16]
+    return hashlib.sha256("".join(_tokens(tree)).encode()).hexdigest()[:16]
 
 
 def _members(family: str, instance: Instance, raw: Mapping[str, Any]) -> list[str]:
@@ -151,10 +152,14 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 @cache
 def _tree(module: str) -> ast.Module:
+    return ast.parse(_needed(module).read_text(encoding="utf-8"))
+
+
+def _needed(module: str) -> Path:
     file = _file(module)
     if file is None:
         raise ValueError(f"{module}: no file of stages/")
-    return ast.parse(file.read_text(encoding="utf-8"))
+    return file
 
 
 def _file(module: str) -> Path | None:
@@ -163,12 +168,12 @@ def _file(module: str) -> Path | None:
 
 
 @cache
-def _hash(file: Path) -> str:
-    return digest(file.read_text(encoding="utf-8"))
+def _hash(module: str) -> str:
+    return digest(_tree(module))
 
 
-def _shown(file: Path) -> str:
-    return file.relative_to(_PACKAGE.parent).as_posix()
+def _shown(module: str) -> str:
+    return _needed(module).relative_to(_PACKAGE.parent).as_posix()
 
 
 def _body(node: ast.AST) -> list[ast.stmt]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import shutil
@@ -14,7 +15,7 @@ import yaml
 
 from stages import preset
 from stages.project import lineage
-from stages.project.lineage import Instance, digest, instances
+from stages.project.lineage import Instance, instances
 from tests import blocks
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,6 +34,10 @@ class A:
         # why
         return f"{math.pi * radius ** 2:.{2}f} {unit!r}" "2" if radius else f"{radius=}" f""
 '''
+
+
+def digest(source: str) -> str:
+    return lineage.digest(ast.parse(source))
 
 
 def parameters(source: str) -> dict[str, Any]:

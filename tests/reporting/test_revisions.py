@@ -51,10 +51,8 @@ def commit(folder: Path, metrics: dict[str, dict[str, float]]) -> str:
     return command(folder, "git", "rev-parse", "HEAD").strip()
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_branches(folder: Path) -> Path:
     """main: supervised and gradual; branch `other`: gradual lower, supervised gone, probe new; tag `v1` is main."""
-    folder = tmp_path_factory.mktemp("repository")
     command(folder, "git", "init", "-q", "-b", "main")
     commit(folder, {"supervised": {"accuracy": 0.6}, "gradual": {"accuracy": 0.5, "nmi": 0.3}})
     command(folder, "git", "tag", "v1")
@@ -62,6 +60,11 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     commit(folder, {"gradual": {"accuracy": 0.45, "nmi": 0.4}, "probe": {"accuracy": 0.3}})
     command(folder, "git", "checkout", "-q", "main")
     return folder
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return two_branches(tmp_path_factory.mktemp("repository"))
 
 
 @pytest.fixture
