@@ -8,6 +8,7 @@ index.html).
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 from stages.base.errors import run
 from stages.base.files import whole_file
@@ -34,6 +35,7 @@ def main() -> None:
 def compare(names: Names, *, umap: bool) -> None:
     """Reads every result named, and writes metrics/ and plots/. Raises UserError for a result that is missing."""
     results = gather(names)
+    results = replace(results, notes=[*results.notes, *pictures.unreadable(results)])
     table = tables.summary(results.scores)
     with whole_file(layout.METRICS / "metrics.json") as path:
         layout.write_json(path, tables.nested(table))

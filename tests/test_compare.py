@@ -60,7 +60,9 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_model("supervised", 0.5, [0, 1])
     write_model("gradual", 0.75, [0, 1])
     for name in NAMES.strategies:
-        seeds = [{"seed": seed, "class_counts": {"cat": 3}, "balance": 0.9 + seed / 100} for seed in (0, 1)]
+        seeds = [
+            {"seed": seed, "class_counts": {"cat": 3}, "balance": 0.9 + seed / 100, "one_nn": 0.5} for seed in (0, 1)
+        ]
         write_json(layout.SELECTION / name / "quality.json", {"strategy": name, "seeds": seeds, "notes": []})
     curve = {"x": [1, 2, 3], "y": [3, 1, 0], "at": 2, "x_label": "radius", "y_label": "share"}
     write_json(layout.SELECTION / "kmeans" / "curve.json", curve)
@@ -81,13 +83,16 @@ def test_tables_curves_pictures_and_page(capsys: pytest.CaptureFixture[str]) -> 
     table = pd.read_csv("metrics/compare.csv")
     assert table.loc[1, ["model", "accuracy", "accuracy_std", "accuracy_n"]].tolist() == ["gradual", 0.75, 0, 2]
     chosen = pd.read_csv("metrics/selection.csv")
-    assert list(chosen.columns) == ["strategy", "balance", "balance_std", "balance_n"]
+    assert list(chosen.columns) == [
+        "strategy",
+        *(f"{figure}{end}" for figure in ("balance", "one_nn") for end in ("", "_std", "_n")),
+    ]
     assert chosen.loc[0, ["strategy", "balance", "balance_n"]].tolist() == [NAMES.strategies[0], 0.905, 2]
     history = pd.read_csv("plots/history.csv")
     assert list(history.columns) == ["model", "seed", "epoch", "round", "labels_told", "accuracy"]
     assert len(history) == 2 * 2 * 2
     assert {path.stem for path in Path("plots").glob("*.png")} == {
-        *("accuracy", "learning_curves", "accuracy_by_labels", "per_class", "balance", "features", "curve-kmeans"),
+        *("accuracy", "learning_curves", "accuracy_by_labels", "per_class", "selection", "features", "curve-kmeans"),
         *(f"{kind}-{model}" for kind in ("map", "confusion") for model in NAMES.models),
     }
     printed = capsys.readouterr().out

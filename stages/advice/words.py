@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from stages.advice.forecast import REACH, Forecast, Points, forecast
+from stages.advice.forecast import REACH, Forecast, More, Points, forecast
 
 GAINS = (1, 2, 5)  # points of accuracy
 MEANING = (
@@ -35,8 +35,11 @@ def sentence(model: str, found: Forecast) -> str:
         said = f"the curve levels off at {_percent(float(1 - found.law.floor))}: {goal} may be out of reach"
         said = said if level else f"more than {_rounded(trusted)} more for {goal}, beyond where the curve is trusted"
         said += f" (95 %: {_rounded(more.low)} or more)" if more.low is not None and more.low <= trusted else ""
+    elif _open(found, more):
+        more_of = "more rounds, seeds or validation images would tell"
+        said = f"how many more for {goal} is not clear (95 %: {_interval(found, more)}); {more_of}"
     else:
-        interval = "no interval" if more.low is None else f"95 %: {_interval(found, more.low, more.high)}"
+        interval = "no interval" if more.low is None else f"95 %: {_interval(found, more)}"
         said = f"about {_rounded(more.labels)} more ({interval}) for {goal}"
     few = "; of two numbers of labels alone, as if no error were to remain" if found.points.counts == 2 else ""
     return f"{so_far}; {said}{few}"
@@ -81,14 +84,21 @@ def _cell(found: Forecast, gain: float) -> str:
     more = found.more(gain)
     if more.labels > found.trusted:
         return f"> {_rounded(found.trusted)}"
-    return _rounded(more.labels) + ("" if more.low is None else f" ({_interval(found, more.low, more.high)})")
+    if _open(found, more):
+        return f"not clear ({_interval(found, more)})"
+    return _rounded(more.labels) + ("" if more.low is None else f" ({_interval(found, more)})")
 
 
-def _interval(found: Forecast, low: float, high: float | None) -> str:
+def _open(found: Forecast, more: More) -> bool:
+    """Whether the interval has no upper end within what is trusted: the number in its midst would be no advice."""
+    return more.high is not None and more.high > found.trusted
+
+
+def _interval(found: Forecast, more: More) -> str:
     """Both ends, the upper one where the curve can be trusted as far as that."""
-    if high is None or high > found.trusted:
-        return f"{_rounded(low)} or more"
-    return f"{_rounded(low)} to {_rounded(high)}"
+    assert more.low is not None and more.high is not None
+    end = "or more" if _open(found, more) else f"to {_rounded(more.high)}"
+    return f"{_rounded(more.low)} {end}"
 
 
 def _rounded(labels: float) -> str:

@@ -40,6 +40,11 @@ def quality(
         "left_out": int((~pool_known).sum() + (~validation_known).sum()),
     }
     notes = []
+    for part, known in (("pool", pool_known), ("validation part", validation_known)):
+        if known.any() and not known.all():
+            notes.append(
+                f"figures of features: on the {known.sum():,} of {len(known):,} images of the {part} with a label"
+            )
 
     if not validation_known.any():
         notes.append("knn, linear probe: no validation image has a label")

@@ -24,21 +24,32 @@ def draw(results: Results, folder: Path, *, umap: bool) -> dict[str, Path]:
     return drawn
 
 
+def unreadable(results: Results) -> list[str]:
+    """What to say of names that the pictures cannot show; nothing, as a rule."""
+    letters = figures.unreadable(results.classes)
+    if not letters:
+        return []
+    few = letters[:10] + ("..." if len(letters) > 10 else "")
+    way = "install one, such as Debian's fonts-noto-cjk, and run `dvc repro -f compare`"
+    return [f"pictures show boxes for letters of class names that no font of this machine has ({few}): {way}"]
+
+
 def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]:
     """Name -> what draws it to a file."""
     models, classes, curves = list(results.scores), results.classes, results.curves
     accuracy = tables.summary(results.scores).query("figure == 'accuracy'")
     by_class = tables.per_class(results.per_class, classes)
-    balance = tables.summary(results.strategies).query("figure == 'balance'")
-    features = tables.summary(results.extractors)
-    judges = {"knn_cosine": "10-NN, cosine", "linear_probe": "linear probe"}
+    features, chosen = tables.summary(results.extractors), tables.summary(results.strategies)
+    of_features = {"knn_cosine": "10-NN, cosine", "linear_probe": "linear probe"}
+    of_chosen = {"one_nn": "1-NN", "linear_probe": "linear probe"}
+    validation = "validation accuracy"
     drawn_by: dict[str, Callable[[Path], None]] = {
-        "accuracy": lambda path: figures.bars(accuracy, path, label="test accuracy"),
+        "accuracy": lambda path: figures.dots(accuracy, {"accuracy": "test"}, path, label="test accuracy"),
         "learning_curves": lambda path: figures.learning_curves(curves, models, path),
         "accuracy_by_labels": lambda path: figures.accuracy_by_labels(curves, models, path),
         "per_class": lambda path: figures.per_class(by_class, path),
-        "balance": lambda path: figures.bars(balance, path, label="class balance", share=False),
-        "features": lambda path: figures.grouped_bars(features, judges, path, label="validation accuracy"),
+        "selection": lambda path: figures.dots(chosen, of_chosen, path, label=validation),
+        "features": lambda path: figures.dots(features, of_features, path, label=validation),
     }
     told = {model: one for model, one in results.forecasts.items() if one.points.counts > 2}
     if told:
@@ -46,10 +57,11 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
     measured = {
         "accuracy": accuracy["mean"].notna().any(),
         "learning_curves": len(curves) > 0,
-        "accuracy_by_labels": (curves["labels_told"] > 0).any(),
+        # of one number of labels it would say what the dots of accuracies say
+        "accuracy_by_labels": curves.loc[curves["labels_told"] > 0, "labels_told"].nunique() > 1,
         "per_class": by_class.notna().any(axis=None),
-        "balance": balance["mean"].notna().any(),
-        "features": features[features["figure"].isin(list(judges))]["mean"].notna().any(),
+        "selection": chosen[chosen["figure"].isin(list(of_chosen))]["mean"].notna().any(),
+        "features": features[features["figure"].isin(list(of_features))]["mean"].notna().any(),
     }
     drawn_by = {name: one for name, one in drawn_by.items() if measured.get(name, True)}
     for model in models:
@@ -58,12 +70,14 @@ def _pictures(results: Results, umap: bool) -> dict[str, Callable[[Path], None]]
         if len(results.embeddings[model][0]):
             drawn_by[f"map-{model}"] = partial(_map, results, model, umap)
     for strategy, curve in results.read_off.items():
-        drawn_by[f"curve-{strategy}"] = partial(figures.read_off, curve)
+        drawn_by[f"curve-{strategy}"] = partial(figures.read_off, curve, title=f"{strategy}, seed {results.seeds[0]}")
     return drawn_by
 
 
 def _confusion(results: Results, model: str, path: Path) -> None:
-    figures.confusion(results.confusions[model], results.classes, path)
+    seeds = f"{len(results.seeds)} seeds" if len(results.seeds) > 1 else "one seed"
+    title = f"{model}: test images, last epoch, {seeds}"
+    figures.confusion(results.confusions[model], results.classes, path, title=title)
 
 
 def _map(results: Results, model: str, umap: bool, path: Path) -> None:
@@ -71,4 +85,5 @@ def _map(results: Results, model: str, umap: bool, path: Path) -> None:
     panels = {"PCA": maps.pca(embedding)}
     if umap:
         panels["UMAP"] = maps.umap(embedding, results.seeds[0])
-    figures.embedding_map(panels, labels, results.classes, path)
+    title = f"{model}: embedding of the test images, last epoch, seed {results.seeds[0]}"
+    figures.embedding_map(panels, labels, results.classes, path, title=title)

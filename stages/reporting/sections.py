@@ -106,7 +106,7 @@ def _sections(results: Results, pictures: Mapping[str, Path]) -> list[Section]:
         Section(
             "Accuracy against labels",
             f"Accuracy on the validation images against the labels told so far; the mark is the last epoch{dots}. "
-            f"Models are moved sideways a little, so that none hides another; {bars}.",
+            f"{bars[0].upper() + bars[1:]}.",
             pictures=shown("accuracy_by_labels", "Validation accuracy by labels told"),
         ),
         Section(
@@ -129,7 +129,7 @@ def _sections(results: Results, pictures: Mapping[str, Path]) -> list[Section]:
             f"The images each strategy chose to label; {mean}. {_about(_SELECTION, strategies)}".strip(),
             table=part("selection", strategies),
             pictures=[
-                *shown("balance", "Class balance of each strategy, as bars"),
+                *shown("selection", "1-NN and linear-probe accuracy of what each strategy chose, as dots"),
                 *(
                     one
                     for strategy in results.read_off
@@ -141,7 +141,7 @@ def _sections(results: Results, pictures: Mapping[str, Path]) -> list[Section]:
             "Features",
             f"Each extractor; one seed ({results.seeds[0]}). {_about(_FEATURES, extractors)}".strip(),
             table=part("features", extractors),
-            pictures=shown("features", "10-NN and linear-probe accuracy of each extractor, as bars"),
+            pictures=shown("features", "10-NN and linear-probe accuracy of each extractor, as dots"),
         ),
         Section("Notes", "", results.notes),  # what was not measured, and why
     ]
@@ -162,7 +162,7 @@ _SELECTION = {
 }
 _FEATURES = {
     "knn_cosine": "10-NN and linear probe: accuracy on the validation images.",
-    "kmeans_accuracy": "k-means: on the pool.",
+    "kmeans_accuracy": "k-means: on the whole pool, held against the labels that are known.",
 }
 _LATE = {
     "late_classes": "how many do",

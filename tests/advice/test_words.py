@@ -50,6 +50,19 @@ def test_a_sentence_says_what_it_does_not_know() -> None:
     )
 
 
+def test_a_number_whose_interval_has_no_end_is_not_given() -> None:
+    """ "22 more (1 or more)" is no advice."""
+    values = [accuracy(n) for n in LABELS[:3]]
+    unsure = forecast(points(values, spread=0.06, seeds=3))
+    more = unsure.more(0.01)
+    assert more.labels < unsure.trusted < more.high
+    assert words.sentence("m", unsure).endswith(
+        "how many more for the next point (76.0 %) is not clear (95 %: 1 or more); "
+        "more rounds, seeds or validation images would tell"
+    )
+    assert words.written({"m": unsure})[1][4] == "not clear (1 or more)"
+
+
 def test_where_no_point_is_left_none_is_promised() -> None:
     assert said([0.9, 0.97, 0.995]).endswith("levels off at 100.0 %: the next point may be out of reach")
     assert "levels off at 100.0 %" in said([0.9, 0.97, 1.0])

@@ -65,6 +65,10 @@ def test_unknown_labels_are_left_out_and_counted() -> None:
     )
     assert [figures[key] for key in MEASURED] == pytest.approx([1] * 6)
     assert figures["left_out"] == 70
+    assert figures["notes"] == [
+        "figures of features: on the 120 of 180 images of the pool with a label",
+        "figures of features: on the 20 of 30 images of the validation part with a label",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from stages.advice.forecast import Forecast, Points, forecast
@@ -86,21 +88,24 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "advice, none to give": lambda path: figures.advice({"gradual": forecasts()["gradual"]}, MODEL_NAMES, path),
     "labels, in rounds": lambda path: figures.accuracy_by_labels(in_rounds(), MODEL_NAMES, path),
     "labels, in rounds of one seed": lambda path: figures.accuracy_by_labels(in_rounds(seeds=1), MODEL_NAMES, path),
-    "bars": lambda path: figures.bars(VALUES, path, label="test accuracy"),
-    "bars, none": lambda path: figures.bars(NONE, path, label="test accuracy"),
-    "grouped": lambda path: figures.grouped_bars(FEATURES, DISTANCES, path, label="10-NN accuracy"),
-    "grouped, none": lambda path: figures.grouped_bars(NONE, DISTANCES, path, label="10-NN accuracy"),
+    "dots": lambda path: figures.dots(VALUES, {"accuracy": "test"}, path, label="test accuracy"),
+    "dots, none": lambda path: figures.dots(NONE, {"accuracy": "test"}, path, label="test accuracy"),
+    "dots, one": lambda path: figures.dots(VALUES[:1], {"accuracy": "test"}, path, label="test accuracy"),
+    "dots of two figures": lambda path: figures.dots(FEATURES, DISTANCES, path, label="10-NN accuracy"),
+    "dots of two figures, none": lambda path: figures.dots(NONE, DISTANCES, path, label="10-NN accuracy"),
     "per class": lambda path: figures.per_class(accuracies(2, 10), path),
     "per class, one": lambda path: figures.per_class(accuracies(1, 1), path),
     "per class, a hundred": lambda path: figures.per_class(accuracies(3, 100), path),
-    "confusion": lambda path: figures.confusion(np.diag([3, 0, 5]), ["cat", "automobile", "ship"], path),
-    "confusion of a hundred": lambda path: figures.confusion(np.eye(100), [f"class {i}" for i in range(100)], path),
-    "map": lambda path: figures.embedding_map(
-        {"PCA": points(40), "UMAP": points(40)}, np.arange(40) % 4 - 1, ["a", "b", "c"], path
+    "confusion": lambda path: figures.confusion(np.diag([3, 0, 5]), ["cat", "automobile", "ship"], path, title="m"),
+    "confusion of a hundred": lambda path: figures.confusion(
+        np.eye(100), [f"class {i}" for i in range(100)], path, title="m"
     ),
-    "map of unknown": lambda path: figures.embedding_map({"PCA": points(5)}, np.full(5, -1), ["a"], path),
+    "map": lambda path: figures.embedding_map(
+        {"PCA": points(40), "UMAP": points(40)}, np.arange(40) % 4 - 1, ["a", "b", "c"], path, title="m"
+    ),
+    "map of unknown": lambda path: figures.embedding_map({"PCA": points(5)}, np.full(5, -1), ["a"], path, title="m"),
     "map of 100 classes": lambda path: figures.embedding_map(
-        {"PCA": points(200)}, np.arange(200) % 100, [str(i) for i in range(100)], path
+        {"PCA": points(200)}, np.arange(200) % 100, [str(i) for i in range(100)], path, title="m"
     ),
 }
 
@@ -158,13 +163,13 @@ def test_a_line_equal_to_another_is_seen(draw: Callable[..., None], tmp_path: Pa
         assert (pixels == [int(colour[place : place + 2], 16) for place in (1, 3, 5)]).all(axis=2).sum() > 500
 
 
-def test_bars_end_where_their_measure_does(tmp_path: Path) -> None:
-    full = VALUES.assign(mean=[0.99, 0.98], std=[0.03, np.nan])
-    figures.bars(full, tmp_path / "full", label="class balance", share=False)
-    with Image.open(tmp_path / "full") as image:
-        pixels = np.asarray(image.convert("L"))
-    lowest = pixels[(pixels < 60).sum(axis=1).argmax()]  # the line of the axis, the longest in the picture
-    assert lowest[-int(0.1 * len(lowest)) :].min() == 255
+def test_values_that_differ_little_are_seen_apart(tmp_path: Path) -> None:
+    near = VALUES.assign(mean=[0.985, 0.995], std=np.nan)
+    figures.dots(near, {"accuracy": "test"}, tmp_path / "near", label="class balance")
+    with Image.open(tmp_path / "near") as image:
+        blue = (np.asarray(image.convert("RGB")) == [0x00, 0x72, 0xB2]).all(axis=2)
+    columns = np.flatnonzero(blue.any(axis=0))
+    assert np.ptp(columns) > 0.2 * blue.shape[1]
 
 
 def test_only_seeds_that_differ_make_a_band(tmp_path: Path) -> None:
@@ -180,3 +185,85 @@ def test_only_seeds_that_differ_make_a_band(tmp_path: Path) -> None:
         pictures.append(int(coloured.sum()))
     assert pictures[1] > 2 * pictures[0]
     assert pictures[2] < 1.5 * pictures[0]
+
+
+# what people name their classes, and what matplotlib makes of it unless told: mathematics, twice, and no legend entry
+ODD = ["$1_$5", "$5_$10", "_", "_private", "a^b", "100 %", "\\alpha", "x|y", "<b>", "{}", "# 1"]
+
+
+def texts(monkeypatch: pytest.MonkeyPatch, draw: Callable[[], None]) -> set[str]:
+    """All texts of the picture that is drawn, as they stand in it."""
+    seen: set[str] = set()
+
+    def look(figure: Figure, *arguments: object, **how: object) -> None:
+        figure.draw_without_rendering()
+        seen.update(one.get_text() for one in figure.findobj(Text) if isinstance(one, Text) and one.get_visible())
+        assert not any(one.get_parse_math() for one in figure.findobj(Text) if isinstance(one, Text))
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    draw()
+    return seen
+
+
+def test_names_are_drawn_literally(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count, path = len(ODD), tmp_path / "odd.png"
+    labels = np.arange(3 * count) % count
+    shares = pd.DataFrame(np.eye(count), index=ODD, columns=ODD)
+    scores = pd.DataFrame([(name, "accuracy", 0.5, 0.1, 3) for name in ODD], columns=VALUES.columns)
+    run = pd.concat([curves().query("model == 'gradual'").assign(model=name) for name in ODD])
+    drawn: dict[str, Callable[[], None]] = {
+        "map": lambda: figures.embedding_map({"PCA": points(len(labels))}, labels, ODD, path, title=ODD[0]),
+        "confusion": lambda: figures.confusion(np.eye(count), ODD, path, title=ODD[0]),
+        "per class": lambda: figures.per_class(shares, path),
+        "dots": lambda: figures.dots(scores, {"accuracy": "test"}, path, label="test accuracy"),
+        "curves": lambda: figures.learning_curves(run, ODD, path),
+    }
+    # blocks' names begin with a letter
+    models = {"curves": [name for name in ODD if not name.startswith("_")]}
+    for kind, draw in drawn.items():
+        assert set(models.get(kind, ODD)) <= texts(monkeypatch, draw), kind
+
+
+@pytest.mark.filterwarnings("error")
+def test_odd_names_make_a_picture(tmp_path: Path) -> None:
+    labels = np.arange(3 * len(ODD)) % len(ODD)
+    figures.embedding_map({"PCA": points(len(labels))}, labels, ODD, tmp_path / "map.png", title=ODD[0])
+    figures.confusion(np.eye(len(ODD)), ODD, tmp_path / "confusion.png", title=ODD[0])
+
+
+def test_a_map_and_a_matrix_name_their_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "one.png"
+    matrix = texts(monkeypatch, lambda: figures.confusion(np.eye(2), ["a", "b"], path, title="probe: test"))
+    plane = texts(
+        monkeypatch,
+        lambda: figures.embedding_map({"PCA": points(5)}, np.zeros(5, int), ["a"], path, title="probe: test"),
+    )
+    assert "probe: test" in matrix & plane
+
+
+def test_cells_of_a_matrix_without_images_hold_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells: list[str] = []
+
+    def look(figure: Figure, *arguments: object, **how: object) -> None:
+        cells.extend(one.get_text() for one in figure.axes[0].texts)
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    counts = np.array([[999, 1, 0], [0, 990, 10], [0, 0, 0]])
+    figures.confusion(counts, ["a", "b", "c"], tmp_path / "one.png", title="m")
+    assert cells == ["100", "99", "1", "–", "–", "–"]
+
+
+@pytest.mark.parametrize("told", [[90, 100], [100, 90]])
+def test_a_model_stands_where_its_labels_are(told: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = pd.concat(
+        [curves().query("model == 'supervised'").assign(model=f"m{n}", labels_told=n) for n in [*told, *range(40, 60)]]
+    )
+    found: dict[str, float] = {}
+
+    def look(figure: Figure, *arguments: object, **how: object) -> None:
+        for one in figure.axes[0].containers:
+            found[one.get_label()] = one.lines[0].get_xdata()[-1]
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    figures.accuracy_by_labels(rows, [f"m{n}" for n in [*told, *range(40, 60)]], tmp_path / "one.png")
+    assert found == {f"m{n}": n for n in [*told, *range(40, 60)]}

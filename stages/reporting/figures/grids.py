@@ -31,25 +31,31 @@ def per_class(accuracy: pandas.DataFrame, path: Path) -> None:
             "viridis",
             "test accuracy (%)",
             annotate=columns <= ANNOTATED,
+            zeros=True,
         )
         _ticks(axis, list(accuracy.index), list(accuracy.columns))
         axis.set_xlabel("class")
 
 
-def confusion(counts: np.ndarray, classes: Sequence[str], path: Path) -> None:
-    """Confusion matrix: counts [C, C], rows the true class; shown as a share of each row."""
+def confusion(counts: np.ndarray, classes: Sequence[str], path: Path, *, title: str) -> None:
+    """Confusion matrix: counts [C, C], rows the true class; shown as a share of each row. A cell below half a percent
+    is left without a number. title: of which model."""
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     side = _inches(len(classes), 0.4, 1.8, 8.5)
-    with picture(path, side + 0.7, side) as figure:
+    with picture(path, side + 0.7, side + 0.2) as figure:
         axis = figure.add_subplot()
-        _heat(figure, axis, shares, "Blues", "share of the true class (%)", annotate=len(classes) <= ANNOTATED)
+        annotate = len(classes) <= ANNOTATED
+        _heat(figure, axis, shares, "Blues", "share of the true class (%)", annotate=annotate, zeros=False)
+        axis.set_title(title)
         _ticks(axis, list(classes), list(classes))
         axis.set_xlabel("predicted class")
         axis.set_ylabel("true class")
 
 
-def _heat(figure: Figure, axis: Axes, shares: np.ndarray, colours: str, label: str, *, annotate: bool) -> None:
+def _heat(
+    figure: Figure, axis: Axes, shares: np.ndarray, colours: str, label: str, *, annotate: bool, zeros: bool
+) -> None:
     from matplotlib import colormaps
     from matplotlib.ticker import FuncFormatter
 
@@ -63,6 +69,8 @@ def _heat(figure: Figure, axis: Axes, shares: np.ndarray, colours: str, label: s
     if annotate:
         for (row, column), share in np.ndenumerate(shares):
             text = "–" if np.isnan(share) else f"{100 * share:.0f}"
+            if text == "0" and not zeros:
+                continue
             dark = not np.isnan(share) and luminance(palette(float(share))) < 0.5
             colour = "white" if dark else "#222222"
             axis.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)

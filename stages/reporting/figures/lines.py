@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stages.advice.points import ends_of_rounds
-from stages.reporting.figures.style import OVER, Style, legend_right, percent, picture, plain_log, styles
+from stages.reporting.figures.style import MARKERS, OVER, Style, legend_right, percent, picture, plain_log, styles
 
 if TYPE_CHECKING:
     import pandas
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 # lines; the bands of more would hide one another
 _BANDS = 5
-# of the axis: how far models stand apart that were told as many labels, and how far all of them together
-_STEP, _STEPS = 0.012, 0.05
 
 
 def learning_curves(curves: pandas.DataFrame, models: Sequence[str], path: Path) -> None:
@@ -59,9 +58,9 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
     curves: columns model, seed, epoch, round (NaN without rounds), labels_told, accuracy. A model that is told more as
     it trains is a line through its epochs with a mark at the last, one that trains in rounds a line through the last
     epochs of its rounds, each with a dot; one that is told all at once is its last epoch's mark. Error bars of marks
-    and dots are one standard deviation over seeds, and so are bands along epochs, of a few lines. Models are moved
-    sideways a little, so that none lies under another. Epochs without any label have no place on a log axis and are
-    left out.
+    and dots are one standard deviation over seeds, and so are bands along epochs, of a few lines. Each model has a mark
+    of its own, open, and a line that would hide another, equal one is dashed, so that none lies unseen under another.
+    Epochs without any label have no place on a log axis and are left out.
     """
     looks = styles(models)
     told = ends_of_rounds(curves[curves["labels_told"] > 0])
@@ -70,12 +69,14 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
         plain_log(axis, told["labels_told"].to_numpy(), told["labels_told"].max())
         tables = {model: _over_seeds(told[told["model"] == model], "epoch") for model in _by_last(told, models)}
         lines = [model for model, epochs in tables.items() if epochs["labels_told"].nunique() > 1]
-        aside = _aside(axis, [model for model in models if model in tables])
+        drawn: set[bytes] = set()
         for model, epochs in tables.items():
-            look, rounds = looks[model], told.loc[told["model"] == model, "round"].notna().any()
-            epochs["labels_told"] *= aside[model]
+            rounds = told.loc[told["model"] == model, "round"].notna().any()
+            look = replace(looks[model], marker=MARKERS[list(models).index(model) % len(MARKERS)])
+            line = epochs[["labels_told", "mean"]].to_numpy().tobytes()
             if model in lines:
-                axis.plot(epochs["labels_told"], epochs["mean"], color=look.colour, linestyle=look.dash, linewidth=1.2)
+                dash = OVER if line in drawn else look.dash
+                axis.plot(epochs["labels_told"], epochs["mean"], color=look.colour, linestyle=dash, linewidth=1.2)
                 if rounds:
                     _marks(axis, epochs[:-1], look, markersize=3, elinewidth=0.8)
                 elif len(lines) <= _BANDS:
@@ -90,6 +91,7 @@ def accuracy_by_labels(curves: pandas.DataFrame, models: Sequence[str], path: Pa
                 label=model,
                 linestyle=look.dash if model in lines else "none",
             )
+            drawn.add(line)
         axis.set_xlabel("labels told")
         _finish(axis, len(models))
 
@@ -102,13 +104,6 @@ def _last_rounds(curves: pandas.DataFrame) -> pandas.DataFrame:
     return found.assign(epoch=found["epoch"].where(found["round"].isna(), found["epoch"] - begins + 1))
 
 
-def _aside(axis: Axes, models: Sequence[str]) -> dict[str, float]:
-    """The factor of the labels by which each model moves sideways on a log axis."""
-    low, high = axis.get_xlim()
-    step = min(_STEP, _STEPS / max(len(models), 1))
-    return {model: (high / low) ** (step * (place - (len(models) - 1) / 2)) for place, model in enumerate(models)}
-
-
 def _marks(axis: Axes, epochs: pandas.DataFrame, look: Style, linestyle: Any = "none", **how: Any) -> None:
     """Marks with the standard deviation as error bars, where there is one."""
     spread = epochs["std"].to_numpy()
@@ -118,6 +113,7 @@ def _marks(axis: Axes, epochs: pandas.DataFrame, look: Style, linestyle: Any = "
         yerr=np.nan_to_num(spread) if np.isfinite(spread).any() else None,
         color=look.colour,
         marker=look.marker,
+        markerfacecolor="none",
         linestyle=linestyle,
         **how,
     )

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 PER_COLUMN = 20  # names in a column of the legend
 
 
-def embedding_map(panels: Mapping[str, np.ndarray], labels: np.ndarray, classes: Sequence[str], path: Path) -> None:
-    """Scatter plots side by side: panels maps a title, such as "PCA", to coordinates [n, 2].
+def embedding_map(
+    panels: Mapping[str, np.ndarray], labels: np.ndarray, classes: Sequence[str], path: Path, *, title: str
+) -> None:
+    """Scatter plots side by side: panels maps a name, such as "PCA", to coordinates [n, 2]; title: of what.
 
     labels [n]: class ids, -1 where unknown (drawn first, in grey). Classes share colours beyond ten, and are then told
     apart by their marks.
@@ -25,20 +27,23 @@ def embedding_map(panels: Mapping[str, np.ndarray], labels: np.ndarray, classes:
     shown = [label for label in range(-1, len(classes)) if (labels == label).any()]
     columns = -(-len(shown) // PER_COLUMN)
     font = 8 if columns < 3 else 6
-    name = max((len(classes[label]) if label >= 0 else len("unknown") for label in shown), default=0)
-    legend = columns * (0.3 + 0.0085 * font * name)  # inches, near enough
-    with picture(path, 3.1 * len(panels) + legend, 3.35) as figure:
+    longest = max((len(classes[label]) if label >= 0 else len("unknown") for label in shown), default=0)
+    legend = columns * (0.3 + 0.0085 * font * longest)  # inches, near enough
+    with picture(path, 3.1 * len(panels) + legend, 3.55) as figure:
         axes = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axis, (title, points) in zip(axes, panels.items(), strict=True):
-            _scatter(axis, points, labels, classes, shown)
-            axis.set_title(title)
+        figure.suptitle(title, fontsize=9)
+        for axis, (name, points) in zip(axes, panels.items(), strict=True):
+            _scatter(axis, points, labels, shown)
+            axis.set_title(name)
             axis.set_xticks([])
             axis.set_yticks([])
             axis.set_box_aspect(1)
             axis.spines[:].set_visible(True)
             axis.spines[:].set_color("#BBBBBB")
         figure.legend(
-            *axes[0].get_legend_handles_labels(),
+            # matplotlib passes over a name that begins with _, unless it is given here
+            list(axes[0].collections),
+            [classes[label] if label >= 0 else "unknown" for label in shown],
             loc="outside right center",
             ncols=columns,
             markerscale=(22 / _size(len(labels))) ** 0.5,
@@ -49,7 +54,7 @@ def embedding_map(panels: Mapping[str, np.ndarray], labels: np.ndarray, classes:
         )
 
 
-def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequence[str], shown: Sequence[int]) -> None:
+def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray, shown: Sequence[int]) -> None:
     for label in shown:
         mine = labels == label
         axis.scatter(
@@ -58,7 +63,7 @@ def _scatter(axis: Axes, points: np.ndarray, labels: np.ndarray, classes: Sequen
             s=_size(len(points)),
             linewidths=0,
             alpha=0.8,
-            **_look(label, classes),
+            **_look(label),
         )
 
 
@@ -67,8 +72,8 @@ def _size(points: int) -> float:
     return float(np.clip(6000 / max(points, 1), 3, 22))
 
 
-def _look(label: int, classes: Sequence[str]) -> dict[str, Any]:
+def _look(label: int) -> dict[str, Any]:
     if label < 0:
-        return {"color": UNKNOWN, "marker": "o", "label": "unknown"}
+        return {"color": UNKNOWN, "marker": "o"}
     turn, colour = divmod(label, len(CLASSES))
-    return {"color": CLASSES[colour], "marker": MARKERS[turn % len(MARKERS)], "label": classes[label]}
+    return {"color": CLASSES[colour], "marker": MARKERS[turn % len(MARKERS)]}

@@ -9,8 +9,9 @@ from typing import Any
 from stages.reporting.figures.style import MODELS, picture
 
 
-def read_off(curve: Mapping[str, Any], path: Path) -> None:
-    """A line through `y` against `x` ([m] each), with the value `at` marked; `x_label` and `y_label` name the axes."""
+def read_off(curve: Mapping[str, Any], path: Path, *, title: str) -> None:
+    """A line through `y` against `x` ([m] each), with the value `at` marked; `x_label` and `y_label` name the axes,
+    title who read it off."""
     with picture(path, 5.0, 3.4) as figure:
         axis = figure.add_subplot()
         axis.plot(curve["x"], curve["y"], color=MODELS[0])
@@ -25,6 +26,7 @@ def read_off(curve: Mapping[str, Any], path: Path) -> None:
             fontsize=8,
             color=MODELS[1],
         )
+        axis.set_title(title)
         axis.set_xlabel(curve["x_label"])
         axis.set_ylabel(curve["y_label"])
         axis.grid(axis="y")

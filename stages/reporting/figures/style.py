@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from stages.reporting.figures.fonts import OURS, set_families
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,8 +38,8 @@ UNKNOWN = "#D0D0D0"
 DOTS_PER_INCH = 200
 
 SETTINGS = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that a picture is the same everywhere
+    "font.family": [OURS],  # comes with matplotlib, so that a picture is the same everywhere
+    "text.parse_math": False,  # a class may be called $1_$5
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -79,10 +82,13 @@ def picture(path: Path, width: float, height: float) -> Iterator[Figure]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(SETTINGS):  # type: ignore[arg-type]
+    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():  # type: ignore[arg-type]
+        # said once, by who draws all pictures
+        warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
         figure = Figure(figsize=(width, height), layout="constrained")  # drawn by Agg; pyplot keeps no copy of it
         figure.get_layout_engine().set(w_pad=0.07, h_pad=0.07)  # type: ignore[union-attr,call-arg]
         yield figure
+        set_families(figure)
         # no Software entry: the file is the same under another release of matplotlib that draws the same
         figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
 
