@@ -109,6 +109,10 @@ class Forecast:
         below what has been measured would be none."""
         return max(self.now, self.points.last)
 
+    def endless(self, more: More) -> bool:
+        """Whether its interval has no upper end within what is trusted: the number inside it would be no advice."""
+        return more.high is not None and more.high > self.trusted
+
     def more(self, gain: float) -> More:
         """The labels to add for so much more accuracy (0.01: a point) than `start`."""
         goal = self.start + gain

@@ -35,7 +35,7 @@ def sentence(model: str, found: Forecast) -> str:
         said = f"the curve levels off at {_percent(float(1 - found.law.floor))}: {goal} may be out of reach"
         said = said if level else f"more than {_rounded(trusted)} more for {goal}, beyond where the curve is trusted"
         said += f" (95 %: {_rounded(more.low)} or more)" if more.low is not None and more.low <= trusted else ""
-    elif _open(found, more):
+    elif found.endless(more):
         more_of = "more rounds, seeds or validation images would tell"
         said = f"how many more for {goal} is not clear (95 %: {_interval(found, more)}); {more_of}"
     else:
@@ -84,20 +84,15 @@ def _cell(found: Forecast, gain: float) -> str:
     more = found.more(gain)
     if more.labels > found.trusted:
         return f"> {_rounded(found.trusted)}"
-    if _open(found, more):
+    if found.endless(more):
         return f"not clear ({_interval(found, more)})"
     return _rounded(more.labels) + ("" if more.low is None else f" ({_interval(found, more)})")
-
-
-def _open(found: Forecast, more: More) -> bool:
-    """Whether the interval has no upper end within what is trusted: the number in its midst would be no advice."""
-    return more.high is not None and more.high > found.trusted
 
 
 def _interval(found: Forecast, more: More) -> str:
     """Both ends, the upper one where the curve can be trusted as far as that."""
     assert more.low is not None and more.high is not None
-    end = "or more" if _open(found, more) else f"to {_rounded(more.high)}"
+    end = "or more" if found.endless(more) else f"to {_rounded(more.high)}"
     return f"{_rounded(more.low)} {end}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from stages.advice.forecast import Forecast
 
 DASH = "–"
+# what Markdown would read as code, emphasis, mathematics, a link or a tag; _ is plain within a word
+_ACTIVE = re.compile(r"[\\`*$<|\[]|(?<!\w)_|_(?!\w)")
 Figures = Mapping[str, Any]  # by name, of one seed: numbers, None for what was not measured, texts, lists
 # figures whose spread over seeds goes into metrics.json, for curves across revisions; of all figures it would double it
 SPREAD = ("accuracy", "validation_accuracy_last")
@@ -192,8 +195,9 @@ def value(mean: float, spread: float, column: Column) -> str:
 
 
 def markdown(lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table of a head and lines, padded so that it reads as plain text too; numbers to the right."""
-    escaped = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    """A Markdown table of a head and lines, padded so that it reads as plain text too; numbers to the right.
+    Names stand as they are, whatever Markdown would make of them."""
+    escaped = [[_ACTIVE.sub(r"\\\g<0>", cell) for cell in line] for line in lines]
     widths = [max(3, *(len(line[place]) for line in escaped)) for place in range(len(escaped[0]))]
     text = []
     for line in escaped:

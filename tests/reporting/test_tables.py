@@ -132,3 +132,11 @@ def test_values_as_people_read_them(mean: float, spread: float, column: Column, 
 def test_markdown_is_aligned_and_escapes_bars() -> None:
     text = tables.markdown([["model", "test"], ["a|b", "59.18"]])
     assert text.splitlines() == ["| model |  test |", "| ----- | ----: |", "| a\\|b  | 59.18 |"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("$1_$5", r"\$1\_\$5"), ("_a_", r"\_a\_"), ("margin_probe", "margin_probe"), ("<b>*`[x]", r"\<b>\*\`\[x]")],
+)
+def test_names_stand_in_markdown_as_they_are(name: str, written: str) -> None:
+    assert tables.markdown([["model"], [name]]).splitlines()[2] == f"| {written} |"

@@ -24,7 +24,7 @@ _AHEAD = (0, (3, 2))
 def advice(forecasts: Mapping[str, Forecast], models: Sequence[str], path: Path) -> None:
     """A panel for each model, the best so far first. Points with a standard deviation over seeds; the law, dashed where
     it runs ahead of them, with its interval as a band; a star at the next point, with the interval of its labels, as
-    far as the law is trusted: an arrow, if it goes on from there.
+    far as the law is trusted: an arrow without a star, if it goes on from there.
 
     models: all names, in the order of the other pictures, which gives each its colour.
     """
@@ -84,10 +84,11 @@ def _panel(axis: Axes, forecast: Forecast, colour: str, marker: str) -> None:
     star, goal = so_far + more.labels, float(forecast.law.accuracy(np.array([so_far + more.labels]))[0])
     if more.low is not None and more.high is not None:
         start, end = so_far + more.low, min(so_far + more.high, last)
-        arrow = "-|>" if more.high > forecast.trusted else "-"
+        arrow = "-|>" if forecast.endless(more) else "-"
         how = {"color": "#222222", "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 7}
         axis.annotate("", (end, goal), (start, goal), arrowprops={"arrowstyle": arrow, **how})
-    axis.plot(star, goal, marker="*", markersize=9, color=colour, mec="white", mew=0.6, zorder=4)
+    if not forecast.endless(more):
+        axis.plot(star, goal, marker="*", markersize=9, color=colour, mec="white", mew=0.6, zorder=4)
 
 
 def _legend(figure: Figure, forecasts: Mapping[str, Forecast], columns: int) -> None:
@@ -106,10 +107,10 @@ def _legend(figure: Figure, forecasts: Mapping[str, Forecast], columns: int) -> 
         entries.append(Line2D([], [], color=grey, linewidth=1.2, linestyle=_AHEAD, label="law, ahead"))
     if any(forecast.samples is not None for forecast in helped):
         entries.append(Patch(color=grey, alpha=0.25, linewidth=0, label="its 95 % interval"))
-    near = [more for forecast in helped if (more := forecast.more(0.01)).labels <= forecast.trusted]
-    if near:
+    ahead = [(forecast, more) for forecast in helped if (more := forecast.more(0.01)).labels <= forecast.trusted]
+    if any(not forecast.endless(more) for forecast, more in ahead):
         entries.append(Line2D([], [], color=grey, marker="*", markersize=8, linewidth=0, label="next point"))
-    if any(more.low is not None for more in near):
+    if any(more.low is not None for _, more in ahead):
         entries.append(Line2D([], [], color="#222222", linewidth=1.4, label="95 % interval of its labels"))
     figure.legend(handles=entries, loc="outside upper center", ncols=max(2, columns), handlelength=1.8)
 
