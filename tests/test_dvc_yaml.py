@@ -5,17 +5,22 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
+from dvc.stage.cache import _get_cache_hash
+from dvc_data.hashfile.meta import Meta
+from pydantic import BaseModel
 
 from stages import preset
+from stages.base import families
 from stages.project import lineage, params
+from stages.project.keys import DECLARED, HIDDEN
 from tests import blocks
 
 pytestmark = pytest.mark.anywhere
@@ -167,22 +172,64 @@ def test_what_follows_a_section_alone_depends_on_it(section: str) -> None:
     assert told == follows and any(told.values())
 
 
-def test_no_parameter_hides_from_the_run_cache() -> None:
+def fields(annotation: Any, path: str) -> Iterator[str]:
+    """Every key that a class of parameters takes, those of the classes in its unions, lists and mappings too."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield f"{path}{name}"
+            yield from fields(field.annotation, f"{path}{name}.")
+            yield from (key for one in field.metadata for key in fields(one, f"{path}{name}."))
+    for part in get_args(annotation):
+        yield from fields(part, path)
+
+
+def keys() -> set[str]:
+    """Of every section and every member of every family."""
+    found = set(fields(params.Sections, ""))
+    for section, (family, _) in {**params.FAMILIES, "acquisition": ("acquisition", "name")}.items():
+        for name in families.names(family):
+            found |= set(fields(families.load(family, name).Settings, f"{section}.<{name}>."))
+    return found
+
+
+def test_no_key_hides_from_the_run_cache() -> None:
     """DVC's run cache leaves out keys that are just `size` or `nfiles`, at any depth: it would give out the results of
-    another size. Declared by its full name, such a parameter counts."""
+    another value. Declared by its full name, such a parameter counts."""
+    known = keys()
+    # the walk goes through unions, lists and nested blocks
+    assert {"pretrain.<swav>.small_crops.min_area", "split.imbalance.share", "data.extra.name", "seeds"} <= known
+    assert {path for path in known if path.split(".")[-1] in HIDDEN} == set(DECLARED)
 
-    def paths(value: Any, path: str) -> Iterator[str]:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                yield from paths(inner, f"{path}.{key}" if path else str(key))
-        else:
-            yield path
 
+def test_another_value_of_any_parameter_is_another_run_to_dvc() -> None:
     raw = blocks.base()
-    everything = [raw, *(preset.overlay(raw, preset.load(name)) for name in preset.names())]
-    hidden = {path for one in everything for path in paths(one, "") if path.rsplit(".")[-1] in ("size", "nfiles")}
-    assert hidden == {"data.size"}
-    stages = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]
-    for stage in stages.values():
-        declared = stage.get("do", stage)["params"]
-        assert "data" not in declared or "data.size" in declared
+
+    def value(path: Iterable[str], values: Any) -> Any:
+        for step in path:
+            values = values[step]
+        return values
+
+    def leaves(node: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        if not isinstance(node, dict) or not node:
+            yield path
+            return
+        for key, inner in node.items():
+            yield from leaves(inner, (*path, key))
+
+    def run(values: Any) -> str:
+        declared = {name: value(name.split("."), values) for name in instance.stage["params"]}
+        return _get_cache_hash({"cmd": "", "params": {"params.yaml": declared}}, key=True)
+
+    for instance in instances(raw):
+        before = run(raw)
+        declared = [tuple(name.split(".")) for name in instance.stage["params"]]
+        for path in {(*name, *rest) for name in declared for rest in leaves(value(name, raw), ())}:
+            node = value(path[:-1], raw)
+            old, node[path[-1]] = node[path[-1]], "another"
+            assert run(raw) != before, (instance.name, path)
+            node[path[-1]] = old
+
+
+def test_the_run_cache_passes_over_no_other_key() -> None:
+    """Of DVC: if a version passes over more, HIDDEN needs them."""
+    assert {Meta.PARAM_SIZE, Meta.PARAM_NFILES} == set(HIDDEN)

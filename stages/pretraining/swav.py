@@ -23,14 +23,14 @@ Pairs = Literal["sum", "mean"]
 
 
 class SmallCrops(BaseModel, extra="forbid", frozen=True):
-    """`number` further views, of min_area to max_area of the image each, which predict and are never assigned. `size`
-    in pixels, for encoders that end in a pooling over positions and so take images of any size; null: the encoder's own
+    """`number` further views, of min_area to max_area of the image each, which predict and are never assigned. `pixels`
+    across, for encoders that end in a pooling over positions and so take images of any size; null: the encoder's own
     size, so that they differ in area alone, which conv4 needs, for it ends in a dense layer."""
 
     number: int = Field(ge=1)
     min_area: float = Field(gt=0, le=1)
     max_area: float = Field(gt=0, le=1)
-    size: int | None = Field(ge=8)
+    pixels: int | None = Field(ge=8)
 
     @model_validator(mode="after")
     def _ordered(self) -> SmallCrops:
@@ -121,7 +121,7 @@ class SwAV(Method):
         yield torch.cat([augment(images, views) for _ in range(2)])
         if small is not None:
             narrow = views.model_copy(update={"min_area": small.min_area})
-            crops = [augment(images, narrow, max_area=small.max_area, size=small.size) for _ in range(small.number)]
+            crops = [augment(images, narrow, max_area=small.max_area, size=small.pixels) for _ in range(small.number)]
             yield torch.cat(crops)
 
     @torch.no_grad()
@@ -166,9 +166,9 @@ def cost(settings: Settings) -> float:
 def build(encoder: Encoder, settings: Settings, pool_size: int) -> SwAV:
     """Raises UserError for small crops of a size that the encoder does not take."""
     small = settings.small_crops
-    if small is not None and small.size is not None and not _takes(encoder, small.size):
+    if small is not None and small.pixels is not None and not _takes(encoder, small.pixels):
         raise UserError(
-            f"small_crops.size={small.size}: encoder {encoder.name} does not take such images; set null for its own"
+            f"small_crops.pixels={small.pixels}: encoder {encoder.name} does not take such images; set null for its own"
         )
     return SwAV(encoder, settings)
 

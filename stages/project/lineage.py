@@ -30,7 +30,7 @@ _READ = "stages.project.reading"
 REFUSING = {
     "stages",
     *(f"stages.base.{name}" for name in ("errors", "families", "files")),
-    *(f"stages.project.{name}" for name in ("estimate", "former", "lineage", "params", "wording")),
+    *(f"stages.project.{name}" for name in ("estimate", "former", "keys", "lineage", "params", "wording")),
 }
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from stages import datasets
 from stages.base import families
 from stages.base.errors import UserError
-from stages.project import evaluation
+from stages.project import evaluation, keys
 from stages.project.reading import load_yaml
 from stages.project.wording import line, shown, words
 from stages.splitting import parts
@@ -99,6 +99,7 @@ class Params:
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
+        keys.check_texts(raw, FILE)
         known = [*Sections.model_fields, *FAMILIES]
         for key in raw:
             if key not in known:
@@ -126,7 +127,7 @@ class Params:
         for blocks in (self.pretrain, self.extractors, self.strategies, self.models):
             for name, block in blocks.raw.items():
                 # as on a command line after -S
-                if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+                if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
                     allowed = "a block's name must be letters, digits, _ and -, a letter first"
                     raise UserError(f"{FILE}: {blocks.section}.{name}: {allowed}")
                 if not isinstance(block, dict):
@@ -151,6 +152,8 @@ class Params:
         for blocks in (self.pretrain, self.extractors, self.strategies, self.models):
             for name in blocks:
                 blocks[name]
+        # of keys that are known
+        keys.check_seen(self.raw, FILE)
         for name, block in self.models.items():
             try:
                 block.told_by(self.schedule)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
+from datetime import date
 from fnmatch import fnmatch
 
 from pydantic import BaseModel
@@ -16,6 +17,7 @@ _RENAMED = {
     "schedule.encoder_rate": "models.<name>.encoder_rate",
     "schedule.probe_rate": "models.<name>.probe_rate",
     "rounds.warm": "rounds.restart, its opposite",
+    "pretrain.*.small_crops.size": "small_crops.pixels",
     "models.*.warm_up": "threshold_warmup",
     "models.*.warm_epochs": "discrimination_epochs",
     "pretrain.*.warm_epochs": "discrimination_epochs",
@@ -67,6 +69,8 @@ _KINDS = {
 
 def words(error: ErrorDetails) -> str:
     """What is allowed."""
+    if error["type"] == "string_type" and isinstance(error["input"], bool | float | int | date):
+        return "must be a text: put it in quotes"
     if error["type"] in _KINDS:
         return f"must be {_KINDS[error['type']]}"
     if error["type"] == "too_short":
@@ -79,7 +83,9 @@ def words(error: ErrorDetails) -> str:
 
 def shown(value: object) -> str:
     """A value as the file has it, cut where it is long."""
-    text = json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    text = str(value) if isinstance(value, date) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

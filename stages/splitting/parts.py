@@ -52,7 +52,9 @@ class Settings(BaseModel, extra="forbid", frozen=True):
         number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         names = value if isinstance(value, list) and all(isinstance(name, str) for name in value) else []
         if not (value is None or number or (names and len(set(names)) == len(names))):
-            raise ValueError("must be null, a number of classes from 1, or a list of different class names")
+            raise ValueError(
+                "must be null, a number of classes from 1, or a list of different class names, numbers in quotes"
+            )
         return value
 
 

@@ -19,7 +19,7 @@ from stages.training.method import Batch, Epoch
 from tests.digits import beats_random
 from tests.tiny import CPU, make, pictures, small, train
 
-SMALL = {"number": 2, "min_area": 0.1, "max_area": 0.3, "size": None}
+SMALL = {"number": 2, "min_area": 0.1, "max_area": 0.3, "pixels": None}
 ALL = torch.full((60,), -1)
 
 
@@ -214,7 +214,7 @@ def test_small_crops_only_predict(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_small_crops_are_of_a_size_that_the_encoder_takes() -> None:
-    settings = small("pretrain", "swav", small_crops=SMALL | {"size": 16})
+    settings = small("pretrain", "swav", small_crops=SMALL | {"pixels": 16})
     net = encoders.build("resnet18", 32, [0.5] * 3, [0.25] * 3)
     made = swav.build(net, settings, 60)
     sizes = []
@@ -222,7 +222,7 @@ def test_small_crops_are_of_a_size_that_the_encoder_takes() -> None:
     next(made.updates(batch(2)))
     assert sizes == [(4, 3, 32, 32), (4, 3, 16, 16)]
     for name in ("conv4", "vgg16"):
-        with pytest.raises(UserError, match=rf"small_crops.size=16: encoder {name} .* null"):
+        with pytest.raises(UserError, match=rf"small_crops.pixels=16: encoder {name} .* null"):
             swav.build(encoders.build(name, 32, [0.5] * 3, [0.25] * 3), settings, 60)
 
 
@@ -245,7 +245,7 @@ def test_small_crops_keep_between_the_least_and_the_largest_area() -> None:
 
 def test_areas_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ValueError, match=r"min_area=0.5 is above max_area=0.3"):
-        swav.SmallCrops(number=2, min_area=0.5, max_area=0.3, size=None)
+        swav.SmallCrops(number=2, min_area=0.5, max_area=0.3, pixels=None)
 
 
 def test_cost_counts_small_crops() -> None:

@@ -4,6 +4,7 @@ import copy
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,14 @@ WRONG_VALUES = [
     ("schedule.redraw", "maybe", "schedule.redraw='maybe': must be true or false"),
     ("models.gradual.temperature", "0.1", "models.gradual.temperature='0.1': must be a number"),
     ("models.gradual.projection", ["a"], "models.gradual.projection.0='a': must be a whole number"),
-    ("data.source", 3, "data.source=3: must be a text"),
+    ("data.source", 3, "data.source=3: must be a text: put it in quotes"),
+    (
+        "split.classes",
+        [0, 1],
+        "split.classes=[0, 1]: must be null, a number of classes from 1, or a list of different c",
+    ),
+    ("evaluation.subsets", {"few": ["cat", False]}, "evaluation.subsets.few.1=false: must be a text: put it in quotes"),
+    ("evaluation.subsets", {"few": [date(2024, 1, 2)]}, "evaluation.subsets.few.0=2024-01-02: must be a text: put"),
     ("labels.file", "", "labels.file='': must have at least 1 character"),
     ("models.gradual.init", ["scratch"], "models.gradual.init=['scratch']: did you mean scratch? "),
     # out of range
@@ -174,6 +182,12 @@ def test_a_key_of_an_older_file_is_answered_with_the_new_one(source: str, old: s
     raw = preset.overlay(blocks.base(), preset.load(source))
     raw = changed(old, 1, changed(new, GONE, raw))
     assert refusal(raw) == f"{FILE}: {old}: is now {said}"
+
+
+def test_the_size_of_small_crops_is_answered_with_the_name_that_dvc_counts() -> None:
+    raw = preset.overlay(blocks.base(), preset.load("contrastive"))
+    raw = changed("pretrain.swav.small_crops", {"number": 2, "min_area": 0.1, "max_area": 0.3, "size": 8}, raw)
+    assert refusal(raw) == f"{FILE}: pretrain.swav.small_crops.size: is now small_crops.pixels"
 
 
 @pytest.mark.parametrize(("key", "value", "said"), WRONG_VALUES, ids=lambda part: str(part)[:40])
