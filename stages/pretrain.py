@@ -22,7 +22,6 @@ from stages.training.loop import Hardware, fit, seed_all
 
 
 def main() -> None:
-    checkpoint.die_with_dvc()
     workers.launch("stages.pretrain")
     parameters = params.read()
     name = parameters.pretrain.named(sys.argv[1:])

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from stages import acquisition, encoders
 from stages.base.errors import UserError, run
+from stages.base.files import whole_file
 from stages.learning.job import Job
 from stages.learning.rounds import Plan, alternate
 from stages.project import estimate, layout, lineage, params
@@ -25,7 +26,6 @@ from stages.training.loop import Hardware
 
 
 def main() -> None:
-    checkpoint.die_with_dvc()
     workers.launch("stages.train")
     parameters = params.read()
     name = parameters.models.named(sys.argv[1:])
@@ -99,7 +99,8 @@ def main() -> None:
             encoder, head = classifier.kept()
             encoders.save(encoder, seed_folder)
             weights = {key: value.detach().cpu().contiguous() for key, value in head.state_dict().items()}
-            save_file(weights, seed_folder / "head.safetensors")
+            with whole_file(seed_folder / "head.safetensors") as partial_file:
+                save_file(weights, partial_file)
             layout.write_table(seed_folder / "history.csv", history)
             introduced = first[seed].world.introduced(pool.labels, len(classes))
             layout.write_json(seed_folder / "introduced.json", dict(zip(classes, introduced, strict=True)))

@@ -19,40 +19,12 @@ import pytest
 import yaml
 
 from stages import preset
-from tests import blocks
+from tests import blocks, repository
+from tests.repository import ENVIRONMENT, call, commit, done, stages_run
 
 pytestmark = pytest.mark.anywhere
 
-ROOT = Path(__file__).parent.parent
-WHO = {f"GIT_{role}_{part}": "test@test" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
-ENVIRONMENT = {
-    **os.environ,
-    **WHO,
-    # dash keeps a process of its own for a command, unlike bash
-    "SHELL": "/bin/sh",
-    "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),  # noqa: PTH120
-}
 METRICS = "metrics/metrics.json"
-
-
-def call(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-
-
-def done(folder: Path, *command: str) -> str:
-    """What a command that must succeed prints."""
-    result = call(folder, *command)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
-def stages_run(output: str) -> list[str]:
-    return re.findall(r"Running stage '(.+?)'", output)
-
-
-def commit(folder: Path, message: str) -> None:
-    done(folder, "git", "add", "--all")
-    done(folder, "git", "commit", "--quiet", "--message", message)
 
 
 def tiny() -> dict[str, Any]:
@@ -75,14 +47,7 @@ def tiny() -> dict[str, Any]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with the project's files as they are now, reproduced and committed on the branch main."""
     folder = tmp_path_factory.mktemp("pipeline") / "project"
-    files = done(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    for file in filter(None, files):
-        if (ROOT / file).is_file():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / file, folder / file)
-    (folder / "params.yaml").write_text(yaml.safe_dump(tiny(), sort_keys=False))
-    done(folder, "git", "init", "--quiet", "--initial-branch", "main")
-    commit(folder, "the project")
+    repository.make(folder, tiny())
     ran = stages_run(done(folder, "dvc", "repro"))
     assert len(ran) == 16, ran
     commit(folder, "its results")

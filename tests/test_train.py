@@ -128,6 +128,13 @@ def test_nothing_is_left_to_go_on_from(project: Path) -> None:
     assert not [path for path in (project / ".scratch").iterdir() if path.is_dir() and path.name != "checked"]
 
 
+def test_others_may_read_what_was_written_as_any_file_of_this_folder(project: Path) -> None:
+    usual = (project / "params.yaml").stat().st_mode
+    files = [path for name in ("data", "metrics", "plots") for path in (project / name).rglob("*") if path.is_file()]
+    assert of(project, "margin", 1, "head.safetensors") in files
+    assert not [path for path in files if path.stat().st_mode != usual]
+
+
 @pytest.fixture
 def change(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes a copy of the project with other values in sections of params.yaml, and works in it from then on."""

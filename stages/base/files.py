@@ -14,11 +14,17 @@ from pathlib import Path
 def whole_file(path: Path) -> Iterator[Path]:
     """Yields a new path beside `path`, renamed onto it at success and removed at failure.
 
-    Never writes in place, since DVC may have made `path` a link into its cache.
+    Never writes in place, since DVC may have made `path` a link into its cache. Whoever wrote it, others may read it as
+    any file of this folder.
     """
     partial = _beside(path)
     try:
+        partial.touch()
+        mode = partial.stat().st_mode
+        partial.unlink()
         yield partial
+        # safetensors writes files for their owner alone
+        partial.chmod(mode)
         _flush(partial)
         partial.replace(path)
     finally:

@@ -16,6 +16,7 @@ from torch import Tensor
 from stages import hub
 from stages.base import families
 from stages.base.errors import UserError
+from stages.base.files import whole_file
 from stages.encoders._chain import Chain
 from stages.encoders._encoder import Encoder
 from stages.encoders._hub import HubEncoder, wrap
@@ -46,7 +47,8 @@ def save(encoder: Encoder, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # safetensors takes no channels-last tensors
     state = {key: value.detach().cpu().contiguous() for key, value in encoder.state_dict().items()}
-    save_file(state, folder / _WEIGHTS)
+    with whole_file(folder / _WEIGHTS) as partial:
+        save_file(state, partial)
     card: _Card | _HubCard
     shape: dict[str, Any] = {
         "size": encoder.size,

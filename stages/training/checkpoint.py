@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import hashlib
 import json
 import os
 import shutil
-import signal
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,15 +120,3 @@ def _sign(lock: TextIO) -> None:
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
-
-
-def die_with_dvc() -> None:
-    """Under DVC, asks Linux to kill this process when DVC dies, so that no orphan goes on writing."""
-    if "DVC_STAGE" not in os.environ or not sys.platform.startswith("linux"):
-        return
-    parent = os.getppid()
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    # it may have died in between
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from stages.base.files import whole_file, whole_folder
 
@@ -79,6 +81,19 @@ def test_a_failure_leaves_the_old_folder(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert names(target) == ["old"]
     assert not hidden(tmp_path)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_a_file_has_the_rights_of_any_other_here(tmp_path: Path, umask: int) -> None:
+    """Also one that a library writes for its owner alone, as safetensors does."""
+    before = os.umask(umask)
+    try:
+        with whole_file(tmp_path / "weights") as partial:
+            save_file({"a": np.zeros(3)}, partial)
+        (tmp_path / "other").touch()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "weights").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 KILLED = """

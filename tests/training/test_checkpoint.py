@@ -2,7 +2,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -108,32 +107,3 @@ def test_the_same_run_for_another_output_waits(tmp_path: Path, monkeypatch: pyte
         done.append("first")
     thread.join(10)
     assert done == ["first", "second"]
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
-def test_a_trainer_dies_with_its_parent_under_dvc(tmp_path: Path) -> None:
-    child = "from stages.training.checkpoint import die_with_dvc; die_with_dvc(); print(1, flush=True); input()"
-    parent = f"""
-import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", {child!r}], stdin=-1)
-print(child.pid, flush=True)
-child.wait()
-"""
-    environment = os.environ | {"DVC_STAGE": "train@x"}
-    process = subprocess.Popen([sys.executable, "-c", parent], stdout=-1, text=True, env=environment)
-    assert process.stdout is not None
-    pid = int(process.stdout.readline())
-    assert process.stdout.readline() == "1\n", "the child has asked"
-    process.kill()
-    process.wait()
-    deadline = time.monotonic() + 10
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not alive(pid)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -1,0 +1,58 @@
+"""What `python -m stages.<stage>` asks of the system before it imports what takes seconds."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def begin() -> None:
+    """To be called first of all: dies with DVC, ends without a traceback on Ctrl-C, and imports at full speed, until
+    errors.run takes over."""
+    die_with_dvc()
+    # unless it is ignored, as after nohup
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # what is imported stays, and the collector's looking through it takes a fifth of a short stage
+    gc.disable()
+
+
+def imported() -> None:
+    """To be called when all is imported: Ctrl-C is an exception again, and the collector works."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not gc.isenabled():
+        # what was imported so far stays: no need to look through it again and again
+        gc.freeze()
+        gc.enable()
+
+
+def die_with_dvc() -> None:
+    """Under DVC, has Linux kill this process when the one that started it dies; ends it if that has died already. So
+    no orphan goes on writing. Workers of torchrun die with torchrun, which dies with DVC."""
+    if "DVC_STAGE" not in os.environ or not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if _orphaned():
+        sys.exit("error: DVC ended before this stage began; run the same command again")
+
+
+def _orphaned() -> bool:
+    """Whether another process than DVC, or what DVC started, has become the parent.
+
+    DVC, and the shell that it starts, put no stage into a process group of its own; torchrun does.
+    """
+    parent = os.getppid()
+    if parent == 1:
+        # init adopts orphans; the first process of a container may be DVC itself, with which all others end
+        return b"dvc" not in Path("/proc/1/cmdline").read_bytes()
+    try:
+        return "RANK" not in os.environ and os.getpgid(parent) != os.getpgrp()
+    except ProcessLookupError:
+        return True
