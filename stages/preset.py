@@ -21,6 +21,8 @@ from stages.project.params import FAMILIES, FILE
 from stages.project.reading import load_yaml
 
 _FOLDER = Path(__file__).parent / "presets"
+# what the grammar takes for a number, a boolean or null
+_NO_TEXT = re.compile(r"[+-]?([\d_]+\.?[\d_]*|\.[\d_]+)(e[+-]?[\d_]+)?|[+-]?(inf|nan)|true|false|null", re.IGNORECASE)
 
 
 def main() -> None:
@@ -102,11 +104,11 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_value(item)}" for key, item in value.items()) + "}"
+        return "{" + ",".join(f"{_value(key)}:{_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_value, value)) + "]"
     text = str(value)
-    if not re.fullmatch(r"[\w./%+-]+", text):
+    if not re.fullmatch(r"[\w./%+-]+", text, re.ASCII) or (isinstance(value, str) and _NO_TEXT.fullmatch(text)):
         raise UserError(f"a preset cannot hold {text!r}: it would need quotes on the command line")
     return text
 

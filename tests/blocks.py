@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from functools import cache
 from typing import Any
+
+from ruamel.yaml import YAML
 
 from stages import preset
 from stages.base import families
@@ -23,6 +26,13 @@ IMAGENET: dict[str, Any] = {
 def base() -> dict[str, Any]:
     """params.yaml as it stands."""
     return reading.load_yaml(params.FILE)
+
+
+def written(raw: dict[str, Any]) -> str:
+    """Parameters as a file of YAML."""
+    stream = io.StringIO()
+    YAML().dump(raw, stream)
+    return stream.getvalue()
 
 
 def schedule(**changes: Any) -> Schedule:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests import blocks
 
 ROOT = Path(__file__).parent.parent
 WHO = {f"GIT_{role}_{part}": "test@test" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
@@ -50,7 +50,7 @@ def unpack(folder: Path, parameters: dict[str, Any]) -> None:
         if (ROOT / file).is_file():
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / file, folder / file)
-    (folder / "params.yaml").write_text(yaml.safe_dump(parameters, sort_keys=False))
+    (folder / "params.yaml").write_text(blocks.written(parameters))
 
 
 def make(folder: Path, parameters: dict[str, Any]) -> None:

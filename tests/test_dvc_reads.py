@@ -4,6 +4,7 @@ results behind, and one that is declared and not read reruns what did not change
 from __future__ import annotations
 
 import ast
+import copy
 import json
 import os
 import subprocess
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stages import preset
 from stages.project import lineage
@@ -41,7 +41,7 @@ def parameters() -> dict[str, Any]:
         "follows": "rounds",
         "acquisition": {"name": "margin"},
     }
-    return yaml.safe_load(yaml.safe_dump(raw))
+    return copy.deepcopy(raw)
 
 
 INSTANCES = instances(parameters())
@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     (folder / "data" / "none").touch()
     (folder / "answers.csv").write_text("image,label\n")
-    (folder / "params.yaml").write_text(yaml.safe_dump(parameters(), sort_keys=False))
+    (folder / "params.yaml").write_text(blocks.written(parameters()))
     commands = [[one.verb, one.key] if one.key else [one.verb] for one in INSTANCES]
     done = subprocess.run(
         [sys.executable, "-m", "tests.opened"],

@@ -12,21 +12,20 @@ from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
 import pytest
-import yaml
 from dvc.stage.cache import _get_cache_hash
 from dvc_data.hashfile.meta import Meta
 from pydantic import BaseModel
 
 from stages import preset
 from stages.base import families
-from stages.project import lineage, params
+from stages.project import lineage, params, reading
 from stages.project.keys import DECLARED, HIDDEN
 from tests import blocks
 
 pytestmark = pytest.mark.anywhere
 
 ROOT = Path(__file__).parent.parent
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+STAGES = reading.load_yaml(ROOT / "dvc.yaml")["stages"]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 from stages import preset
@@ -43,7 +42,7 @@ class Project:
         """Changes keys of sections of params.yaml."""
         for section, values in changes.items():
             self.raw[section] |= values
-        Path("params.yaml").write_text(yaml.safe_dump(self.raw, sort_keys=False))
+        Path("params.yaml").write_text(blocks.written(self.raw))
 
     def run(self, *stages: str) -> None:
         """Runs stages, such as "select kmeans", one after the other."""

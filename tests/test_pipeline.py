@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from stages import preset
+from stages.project import reading
 from tests import blocks, repository
 from tests.repository import ENVIRONMENT, call, commit, done, stages_run
 
@@ -210,9 +210,9 @@ def test_a_ranking_of_other_seeds_is_refused(copy: Path) -> None:
 
 def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(copy: Path) -> None:
     """Also: a trainer dies with its DVC, and of two at work on one output the second is refused."""
-    raw = yaml.safe_load((copy / "params.yaml").read_text())
+    raw = reading.load_yaml(copy / "params.yaml")
     raw["models"]["supervised"] |= {"epochs": 12, "steps": 4}
-    (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    (copy / "params.yaml").write_text(blocks.written(raw))
     result = copy / "data" / "models" / "supervised" / "seed-0"
     shutil.rmtree(result.parent)
     command = [sys.executable, "-m", "stages.train", "supervised"]

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from stages import preset
 from stages.base.errors import UserError
@@ -78,6 +77,24 @@ def test_a_value_that_would_need_quotes_is_refused() -> None:
         list(preset.overrides({"data": {"name": "a"}}, {"data": {"name": "two words"}}))
 
 
+@pytest.mark.parametrize("text", ["1e3", "1_000", "017", "true", "Null", ".5", "-inf", "é", ""])
+def test_a_text_that_dvc_would_take_for_something_else_is_refused(text: str) -> None:
+    """As a value, in a list, and as a key in braces."""
+    for value in (text, [text], {"in": {text: 1}}):
+        with pytest.raises(UserError, match="would need quotes on the command line"):
+            list(preset.overrides({"data": {"name": "a"}}, {"data": {"name": value}}))
+
+
+@pytest.mark.parametrize("text", ["no", "on", "y", "0o17", "2024-01-01", "1e", "400/class", "10%"])
+def test_a_text_reaches_the_stages_through_dvc(text: str, tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    base, wanted = {"data": {"name": "a"}}, {"data": {"name": text, "classes": [text], "shares": {text: 1}}}
+    (tmp_path / FILE).write_text("data:\n  name: a\n")
+    apply_overrides(tmp_path / FILE, list(preset.overrides(base, wanted)))
+    assert reading.load_yaml(tmp_path / FILE) == wanted
+
+
 def test_a_preset_that_extends_another_lies_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preset, "_FOLDER", tmp_path)
     (tmp_path / "below.yaml").write_text("{labels: {budget: 5, strategy: a}, models: {one: {}}, seeds: [7]}")
@@ -108,7 +125,7 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
         preset.load("graduel")
 
 
-def test_the_command_prints_overrides_or_parameters() -> None:
+def test_the_command_prints_overrides_or_parameters(tmp_path: Path) -> None:
     def printed(*arguments: str) -> str:
         command = [sys.executable, "-m", "stages.preset", *arguments]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -117,7 +134,8 @@ def test_the_command_prints_overrides_or_parameters() -> None:
     wanted = preset.overlay(blocks.base(), preset.load("demo"))
     assert words[::2] == ["-S"] * (len(words) // 2)
     assert words[1::2] == list(preset.overrides(blocks.base(), wanted))
-    assert yaml.safe_load(printed("demo", "--params")) == wanted
+    (tmp_path / FILE).write_text(printed("demo", "--params"))
+    assert reading.load_yaml(tmp_path / FILE) == wanted
 
 
 def test_only_some_pretraining_leaves_out_what_is_made_from_the_rest() -> None:

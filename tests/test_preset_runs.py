@@ -4,7 +4,9 @@ extractors upscale to 64 px at most, and the pretrained weights are random ones.
 
 from __future__ import annotations
 
+import copy
 import importlib
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -42,7 +43,7 @@ def pictures(folder: Path) -> None:
 
 
 def cut(raw: dict[str, Any], source: Path) -> dict[str, Any]:
-    raw = yaml.safe_load(yaml.safe_dump(raw))
+    raw = copy.deepcopy(raw)
     raw["seeds"] = [0]
     raw["data"] |= {"name": "folder", "source": str(source), "extra": None}
     raw["labels"]["budget"] = 40
@@ -94,7 +95,7 @@ def test_every_row_of_a_preset_runs(name: str, tmp_path: Path, monkeypatch: pyte
     for key, block in raw["pretrain"].items():
         if block["method"] == "hub":
             block["weights"] = random_weights(block, tmp_path / "data" / f"{key}.safetensors")
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    (tmp_path / "params.yaml").write_text(blocks.written(raw))
     # files of 2 GB otherwise
     monkeypatch.setattr(hub, "load", untrained)
     monkeypatch.chdir(tmp_path)
@@ -102,4 +103,4 @@ def test_every_row_of_a_preset_runs(name: str, tmp_path: Path, monkeypatch: pyte
         for key in raw[SECTIONS[verb]] if verb in SECTIONS else [None]:
             monkeypatch.setattr(sys, "argv", [f"stages.{verb}", *([key] if key else [])])
             importlib.import_module(f"stages.{verb}").main()
-    assert list(yaml.safe_load((tmp_path / "metrics" / "metrics.json").read_text())) == list(raw["models"])
+    assert list(json.loads((tmp_path / "metrics" / "metrics.json").read_text())) == list(raw["models"])

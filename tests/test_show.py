@@ -12,7 +12,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
 
 from stages import show
 from stages.base.errors import UserError
@@ -152,7 +151,7 @@ def workspace(tmp_path: Path) -> Path:
     raw = blocks.base()
     raw["seeds"] = [0, 1]
     raw["models"] = dict.fromkeys(("active", "single", "gradual"), raw["models"]["supervised"])
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    (tmp_path / "params.yaml").write_text(blocks.written(raw))
     write_histories(tmp_path, "active", rounds=True, labels=LABELS)
     write_histories(tmp_path, "single", rounds=True, labels=[100, 100])
     write_histories(tmp_path, "gradual", rounds=False, labels=LABELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import shutil
@@ -14,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 
 from stages import preset
 from stages.learning import job
@@ -45,7 +45,7 @@ def parameters() -> dict[str, Any]:
         "badge": raw["models"]["probe"] | ROUNDS | {"init": "scratch", "acquisition": {"name": "badge"}},
         "few_classes": supervised | ROUNDS | {"classes": 4, "acquisition": {"name": "entropy"}},
     }
-    return yaml.safe_load(yaml.safe_dump(raw))
+    return copy.deepcopy(raw)
 
 
 def stage(verb: str, *arguments: str) -> None:
@@ -60,7 +60,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     (folder / "data" / "none").touch()
     raw = parameters()
-    (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    (folder / "params.yaml").write_text(blocks.written(raw))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         stage("download")
@@ -144,7 +144,7 @@ def change(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
         raw = parameters()
         for section, values in sections.items():
             raw[section] |= values
-        (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+        (copy / "params.yaml").write_text(blocks.written(raw))
         monkeypatch.chdir(copy)
         return copy
 
@@ -200,7 +200,7 @@ def test_a_killed_run_does_not_go_on_with_rounds_of_another_plan(
     assert list((copy / ".scratch").glob("train-margin-*/seed-0-round-1.json"))
     raw = parameters()
     raw["rounds"]["step"] = 10
-    (copy / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    (copy / "params.yaml").write_text(blocks.written(raw))
     stage("train", "margin")
     assert pd.read_csv(of(copy, "margin", 0, "queries.csv"))["round"].tolist() == [1] * 20 + [2] * 10 + [3] * 10
 
@@ -217,7 +217,7 @@ def test_a_killed_run_goes_on_as_nothing_but_itself(
 
     def folders(model: str, **sections: Any) -> set[str]:
         """The scratch folders there are after one more run with these sections, which is killed."""
-        Path("params.yaml").write_text(yaml.safe_dump(preset.overlay(base, sections), sort_keys=False))
+        Path("params.yaml").write_text(blocks.written(preset.overlay(base, sections)))
         with pytest.raises(KeyboardInterrupt):
             stage("train", model)
         return {path.name for path in Path(".scratch").glob("train-*") if path.is_dir()}
@@ -286,7 +286,7 @@ def test_the_stage_tells_no_label_that_was_not_asked_for(
         pool = dict(arrays)
     names = np.load(blind / "data" / "raw" / "train" / "names.npy")[pool["indices"]]
     raw = parameters() | {"seeds": [0]}
-    (blind / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    (blind / "params.yaml").write_text(blocks.written(raw))
     ranking = blind / "data" / "selection" / "random" / "ranking.npy"
     np.save(ranking, np.load(ranking)[:1])
     told = np.isin(names, pd.read_csv(of(project, model, 0, "queries.csv"))["image"])

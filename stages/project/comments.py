@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, ScalarNode
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from stages.base.errors import UserError
 from stages.project.params import FAMILIES
+
+_RESOLVERS = {version: VersionedResolver(version) for version in ((1, 1), (1, 2))}
 
 # the steps to a key: ("models", "probe", "epochs")
 Keys = tuple[str, ...]
@@ -30,7 +32,8 @@ class _Note:
 
 
 def commented(raw: Mapping[str, Any], text: str) -> str:
-    """`raw` as YAML in block style, with the comments that `text`, an older file, has at the same keys.
+    """`raw` as YAML in block style, the same to readers of YAML 1.1 and 1.2, with the comments that `text`, an older
+    file, has at the same keys.
 
     What explains a key where it first stands in its family goes on to the first block that has it, in this family or
     one after it, if the block that it stood in is gone. What stands within lists is lost.
@@ -71,7 +74,15 @@ def _ruamel() -> YAML:
     ruamel = YAML()
     # no line is too long to stay one
     ruamel.width = 4096
+
+    def number(representer: Any, value: float) -> Any:
+        text = representer.represent_float(value).value
+        # without a point it is a text to readers of YAML 1.1
+        text = text if "." in text else text.replace("e", ".0e")
+        return representer.represent_scalar("tag:yaml.org,2002:float", text)
+
     ruamel.representer.add_representer(type(None), null)
+    ruamel.representer.add_representer(float, number)
     return ruamel
 
 
@@ -80,22 +91,28 @@ def _map(raw: Mapping[str, Any], older: Any) -> CommentedMap:
     result = CommentedMap()
     for key, value in raw.items():
         before = older.get(key) if isinstance(older, dict) else None
+        name = _scalar(key, None)
         if isinstance(value, dict):
-            result[key] = _map(value, before)
+            result[name] = _map(value, before)
         elif isinstance(value, list):
-            result[key] = [_scalar(item, None) for item in value]
+            result[name] = [_scalar(item, None) for item in value]
         else:
-            result[key] = _scalar(value, before)
+            result[name] = _scalar(value, before)
     return result
 
 
 def _scalar(value: Any, before: Any) -> Any:
     if isinstance(value, float) and isinstance(before, float) and before == value:
         return before
-    # ruamel writes YAML 1.2, in which a class named `no` is a text without quotes
-    if isinstance(value, str) and yaml.safe_dump(value).startswith(("'", '"')):
+    # DVC and the stages read YAML 1.2, in which a class named `no` is a text without quotes; others may not
+    if isinstance(value, str) and any(_tag(value, version) != "tag:yaml.org,2002:str" for version in ((1, 1), (1, 2))):
         return SingleQuotedScalarString(value)
     return value
+
+
+def _tag(text: str, version: tuple[int, int]) -> str:
+    """What a reader of that version takes a text without quotes for."""
+    return str(_RESOLVERS[version].resolve(ScalarNode, text, (True, False)))
 
 
 def _places(node: CommentedMap, above: Keys = ()) -> Iterator[tuple[Keys, CommentedMap, str]]:

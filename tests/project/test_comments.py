@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+# DVC brings it: a reader of YAML 1.1
+import yaml
+
 from stages import preset
 from stages.base.errors import UserError
 from stages.project import params, reading
@@ -92,8 +95,8 @@ def test_comments_stay_with_their_keys_and_an_explanation_goes_on_to_the_next_bl
 
 def test_an_explanation_goes_on_to_a_family_after_its_own_and_never_back() -> None:
     text = "pretrain:\n  a:\n    classes: 1  # images of so many\nextractors:\n  b:\n    weights: x  # a file\n"
-    written = commented({"pretrain": {"c": {"weights": "y"}}, "models": {"d": {"classes": 2}}}, text)
-    assert written == "pretrain:\n  c:\n    weights: y\nmodels:\n  d:\n    classes: 2  # images of so many\n"
+    written = commented({"pretrain": {"c": {"weights": "z"}}, "models": {"d": {"classes": 2}}}, text)
+    assert written == "pretrain:\n  c:\n    weights: z\nmodels:\n  d:\n    classes: 2  # images of so many\n"
 
 
 def test_a_block_that_is_shared_is_written_out_and_a_number_as_it_was(tmp_path: Path) -> None:
@@ -103,12 +106,31 @@ def test_a_block_that_is_shared_is_written_out_and_a_number_as_it_was(tmp_path: 
     assert "rate: 0.000001" in written
 
 
-@pytest.mark.parametrize(
-    "text", ["no", "on", "null", "010", "1e3", "12:30", "~", "a: b: c", "[", "%x", "#x", "", "4/class"]
-)
+TEXTS = [
+    *("no", "yes", "on", "off", "y", "n", "Y", "N", "No", "OFF", "true", "null", "~", "010"),
+    *("017", "0o17", "0x1f", "0b11", "1_000", "1e3", "1.", ".5", "1:30", "190:20:30", "12:30.5", ".inf"),
+    *("nan", "2024-01-01", "=", "<<", "-", "4/class", "%x", "#x", "[", "{a}"),
+]
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "", "a: b: c", "two words"])
 def test_a_text_stays_a_text(text: str, tmp_path: Path) -> None:
-    raw = {"data": {"name": text, "classes": [text, "cat"]}}
-    assert read(commented(raw, OLDER), tmp_path) == raw
+    """To us and DVC, which read YAML 1.2, and to readers of YAML 1.1."""
+    raw = {"data": {"name": text, "classes": [text, "cat"], "shares": {text: 1}}}
+    written = commented(raw, OLDER)
+    assert read(written, tmp_path) == raw
+    assert yaml.safe_load(written) == raw
+    if text in ("y", "n", "Y", "N"):
+        # a boolean in YAML 1.1, though not to that library
+        assert f"name: '{text}'" in written
+
+
+@pytest.mark.parametrize("number", [1e-6, 1e-3, 1.5e-7, 1e16, 0.1, 2.0, 1e300, -1e-5, float("inf"), 10**20, 7])
+def test_a_number_stays_a_number(number: float, tmp_path: Path) -> None:
+    raw = {"data": {"rate": number, "rates": [number]}}
+    written = commented(raw, OLDER)
+    assert read(written, tmp_path) == raw
+    assert yaml.safe_load(written) == raw
 
 
 def test_maps_in_a_line_and_merged_blocks_are_written_out(tmp_path: Path) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stages import preset
-from stages.project import lineage
+from stages.project import lineage, reading
 from stages.project.lineage import Instance, instances
 from tests import blocks
 
@@ -166,7 +165,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     raw = parameters("learning")
     raw["pretrain"]["swav"] = parameters("pretraining")["pretrain"]["swav"]
-    (folder / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    (folder / "params.yaml").write_text(blocks.written(raw))
     return folder
 
 
@@ -204,10 +203,10 @@ def test_an_edited_function_changes_the_stamps_of_those_that_import_it_alone(pro
 def test_a_new_member_has_a_stamp_as_soon_as_a_block_names_it(project: Path) -> None:
     copied = project / "stages" / "selection" / "other.py"
     shutil.copy(project / "stages" / "selection" / "random.py", copied)
-    raw = yaml.safe_load((project / "params.yaml").read_text())
+    raw = reading.load_yaml(project / "params.yaml")
     before = (project / "params.yaml").read_text()
     raw["strategies"]["other"] = raw["strategies"]["random"] | {"strategy": "other"}
-    (project / "params.yaml").write_text(yaml.safe_dump(raw, sort_keys=False))
+    (project / "params.yaml").write_text(blocks.written(raw))
     found = stamps(project)
     copied.unlink()
     (project / "params.yaml").write_text(before)

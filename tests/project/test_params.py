@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stages import preset
 from stages.base import families
 from stages.base.errors import UserError
-from stages.project import params, reading
 from stages.project.params import FAMILIES, FILE, Params
 from tests import blocks
 
@@ -262,40 +260,6 @@ def test_data_without_classes_are_not_held_against_them() -> None:
     Params(changed("labels.budget", 10)).check_data([], 100)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("data: [1\nseeds: 2", ", line 2, column 6: not YAML: "),
-        ("data:\tname: x", ", line 1, column 6: not YAML: found character '\\t' that cannot start any token"),
-        ("- a", ": must hold sections, such as `data:` and `models:`"),
-        ("", ": must hold sections"),
-    ],
-)
-def test_what_is_no_yaml_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(text)
-    with pytest.raises(UserError) as refused:
-        params.read(path)
-    line = str(refused.value)
-    assert line.startswith(f"{path}{said}")
-    assert "\n" not in line
-
-
-def test_other_bytes_and_a_missing_file_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    with pytest.raises(UserError, match="is missing; run this from the project's folder"):
-        params.read(path)
-    path.write_bytes(b"data: \xff\xfe")
-    with pytest.raises(UserError, match="not YAML"):
-        params.read(path)
-
-
-def test_numbers_are_read_as_dvc_reads_them(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("a: 1e-3\nb: 1E5\nc: .5\nd: 1.\ne: 10\nf: 1e\n")
-    found = reading.load_yaml(tmp_path / "params.yaml")
-    assert found == {"a": 1e-3, "b": 1e5, "c": 0.5, "d": 1.0, "e": 10, "f": "1e"}
-
-
 @pytest.mark.parametrize("name", ["params.yaml", *preset.names()])
 def test_the_projects_own_parameters_are_in_order(name: str) -> None:
     raw = blocks.base()
@@ -342,7 +306,7 @@ def test_a_good_file_is_checked_once_without_torch_afterwards_and_a_changed_one_
 
     raw = blocks.base()
     raw["models"]["gradual"]["temperature"] = 0
-    path.write_text(yaml.safe_dump(raw))
+    path.write_text(blocks.written(raw))
     done = read()
     assert (done.returncode, done.stderr) == (
         1,

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.anywhere
 
 # "train" makes the metrics of two models from one parameter
 STAGE = """
-import json, pathlib, yaml
-share = yaml.safe_load(open("params.yaml"))["share"]
+import json, pathlib
+from ruamel.yaml import YAML
+share = YAML(typ="safe").load(pathlib.Path("params.yaml"))["share"]
 pathlib.Path("metrics").mkdir(exist_ok=True)
 metrics = {"supervised": {"accuracy": share, "epochs": 20}, "gradual": {"accuracy": share / 2, "epochs": 20}}
 pathlib.Path("metrics/metrics.json").write_text(json.dumps(metrics))

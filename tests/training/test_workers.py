@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from stages import preset
 from stages.base.errors import UserError
-from stages.project import layout
+from stages.project import layout, reading
 from stages.training import workers
-from tests.blocks import base
+from tests.blocks import base, written
 from tests.tiny import LABELS, pictures
 
 pytestmark = pytest.mark.anywhere
@@ -29,7 +28,7 @@ def project(folder: Path) -> None:
         for block in blocks.values():
             if "epochs" in block:
                 block |= {"epochs": 1, "steps": 2, "batch_size": 16}
-    (folder / "params.yaml").write_text(yaml.safe_dump(raw))
+    (folder / "params.yaml").write_text(written(raw))
     for path in ("raw/train", "split", "selection/random"):
         (folder / "data" / path).mkdir(parents=True)
     np.save(folder / "data/raw/train/images.npy", pictures())
@@ -78,8 +77,8 @@ def test_the_stage_tells_no_label_that_the_budget_does_not_buy(tmp_path: Path) -
             labels[ranking[15:]] = np.random.default_rng(1).permutation(labels[ranking[15:]])
             assert (labels != LABELS).sum() > 10
         np.savez(tmp_path / name / "data/split/pool.npz", indices=np.arange(60), labels=labels)
-        raw = yaml.safe_load((tmp_path / name / "params.yaml").read_text())
-        (tmp_path / name / "params.yaml").write_text(yaml.safe_dump(raw | {"seeds": [0]}))
+        raw = reading.load_yaml(tmp_path / name / "params.yaml")
+        (tmp_path / name / "params.yaml").write_text(written(raw | {"seeds": [0]}))
         one = np.load(tmp_path / name / "data/selection/random/ranking.npy")[:1]
         np.save(tmp_path / name / "data/selection/random/ranking.npy", one)
         for arguments in (("stages.pretrain", "scratch"), ("stages.train", "supervised")):
