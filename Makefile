@@ -23,12 +23,16 @@ env: .venv/made ## make the environment in .venv from requirements.lock
 	@$(BIN)/python -c 'from stages.geometry.maps import compile_umap; compile_umap()'
 	@touch $@
 
+repro: env ## run what params.yaml asks for, and mend first what a killed run left half-written
+	@$(BIN)/python -m stages.heal && exec $(BIN)/dvc repro
+
 demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its own, and print the table
 	@rm -rf .demo/stages && mkdir -p .demo/data .demo/.dvc && cp -Rp stages dvc.yaml .dvcignore .demo/ && cp data/none .demo/data/
 	@cp -R .dvc/plots .demo/.dvc/ && cp .dvc/config .demo/.dvc/config && printf '[core]\n    no_scm = true\n' > .demo/.dvc/config.local
 	@# the committed parameters, whatever the user has made of them since
 	@(git show HEAD:params.yaml 2>/dev/null || cat params.yaml) > .demo/base.yaml
 	@cd .demo && $(BIN)/python -m stages.preset demo --base base.yaml --params > params.new && mv params.new params.yaml
+	@cd .demo && $(BIN)/python -m stages.heal
 	@# not awk: Debian's holds lines back until it has a block of them
 	@cd .demo && set -o pipefail && $(BIN)/dvc repro | tee log | { grep --line-buffered '^Running stage' || true; } && \
 	  echo && cat metrics/compare.md
@@ -65,5 +69,6 @@ lock: ## make requirements.lock anew from pyproject.toml (needs uv)
 
 clean: ## remove what unfinished runs left to go on from, and the demo
 	rm -rf .scratch .demo
+	find data -name '.*.partial' -prune -exec rm -rf {} +
 
-.PHONY: help env demo test processors browser lint bench lock clean
+.PHONY: help env repro demo test processors browser lint bench lock clean
