@@ -70,7 +70,7 @@ def export(
 
 def _pool() -> Pool:
     part = layout.part("pool")
-    return Pool(part.names.tolist(), part.packed, part.indices, part.labels)
+    return Pool(part.names.tolist(), part.packed, part.indices, part.labels, part.first)
 
 
 def _choice(strategy: str, seed: int, budget: int, pool_size: int) -> Choice:

@@ -23,7 +23,7 @@ from stages.geometry.neighbours import nearest
 from stages.measures.choice import quality
 from stages.measures.worth import common_radius, worth
 from stages.project import former, layout, params
-from stages.selection import Block, Member, Selection, check_budget, full_ranking, member
+from stages.selection import Selection, choose, full_ranking, member
 from stages.training.device import pick
 
 AGREEMENT = ("homogeneity", "completeness", "v_measure", "ari", "ami", "nmi")  # of clusters with classes
@@ -49,12 +49,15 @@ def main() -> None:
     validation_features, validation_labels = _validation(settings.extractor)
 
     strategy = member(settings.strategy)
-    selections = choose(strategy, features, budget, settings, seeds=parameters.seeds, device=device)
-    radius = common_radius(features, device)
+    selections = choose(strategy, features, budget, settings, first=pool.first, seeds=parameters.seeds, device=device)
+    # a photo that stands in the pool sixty times is one to cover
+    once = np.flatnonzero(pool.first == np.arange(len(pool.first)))
+    radius = common_radius(features[once], device)
     points = torch.from_numpy(features).to(device)
     figures, notes = [], []
     for seed, selection in zip(parameters.seeds, selections, strict=True):
         distances, to = nearest(points, points[torch.from_numpy(selection.indices).to(device)], 1)
+        distances = distances[torch.from_numpy(once).to(device)]
         one, said = quality(distances, to, selection, pool.labels, classes)
         value, more = worth(
             features,
@@ -74,7 +77,7 @@ def main() -> None:
         notes += [note for note in said if note not in notes]
 
     n = len(features)
-    rankings = [full_ranking(s, n, seed) for s, seed in zip(selections, parameters.seeds, strict=True)]
+    rankings = [full_ranking(s, pool.first, seed) for s, seed in zip(selections, parameters.seeds, strict=True)]
     none = np.full(n, -1, dtype=np.int64)
     with whole_folder(layout.SELECTION / name) as folder:
         np.save(folder / "ranking.npy", np.stack(rankings))
@@ -97,21 +100,6 @@ def main() -> None:
         for figure in dict.fromkeys([*selections[0].figures, *AGREEMENT]):
             if any(one[figure] is not None for one in figures):
                 print(f"  {figure} {', '.join(_shown(one[figure]) for one in figures)}")
-
-
-def choose(
-    strategy: Member,
-    features: np.ndarray,
-    budget: int,
-    settings: Block,
-    *,
-    seeds: list[int],
-    device: torch.device,
-) -> list[Selection]:
-    """One selection for each seed; the strategy sees features [n, d] and no label. Raises UserError for a
-    budget above n."""
-    check_budget(budget, features)
-    return [strategy.select(features, budget, settings, seed=seed, device=device) for seed in seeds]
 
 
 def _validation(extractor: str) -> tuple[np.ndarray, np.ndarray]:

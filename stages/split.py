@@ -15,6 +15,7 @@ from stages import answers
 from stages.answers.giving import give
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
+from stages.geometry.copies import digests, first_of_each
 from stages.project import layout, params
 from stages.splitting import parts
 
@@ -57,20 +58,47 @@ def split(
         check(result.classes, len(result.pool.indices))
     mean, std = parts.mean_and_std(layout.packed(raw / "train"), result.pool.indices)
     rows_of = {"pool": result.pool, "validation": result.validation, "test": result.test}
+    keys = {
+        name: digests(layout.packed(raw / ("test" if name == "test" else "train")), rows.indices)
+        for name, rows in rows_of.items()
+    }
+    copies = _copies(keys)
     with whole_folder(target) as folder:
         for name, rows in rows_of.items():
-            np.savez(folder / f"{name}.npz", indices=rows.indices, labels=rows.labels)
+            first = first_of_each(keys[name])
+            np.savez(folder / f"{name}.npz", indices=rows.indices, labels=rows.labels, first=first)
         description = {
             "classes": result.classes,
             "size": facts["size"],
             "mean": mean,
             "std": std,
             "counts": {name: _counts(rows.labels, result.classes) for name, rows in rows_of.items()},
+            "copies": copies,
         }
         layout.write_json(folder / "description.json", description)
         _pretraining_pool(result, own, facts, mean, std).write(folder / layout.SEEN.name)
     sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in rows_of.items())
     print(f"{target}: {sizes} images of {len(result.classes)} classes")
+    if said := _said(copies):
+        print(f"{target}: {said}")
+
+
+def _copies(keys: dict[str, list[bytes]]) -> dict[str, int]:
+    """How many images of the pool are copies of another there, and of the other parts copies of one of the pool."""
+    pool = set(keys["pool"])
+    within = {"pool": len(keys["pool"]) - len(pool)}
+    return within | {name: sum(one in pool for one in keys[name]) for name in ("validation", "test")}
+
+
+def _said(copies: dict[str, int]) -> str:
+    """What a user should know of copies, in a line, if there are any."""
+    said = []
+    if copies["pool"]:
+        said.append(f"{copies['pool']:,} images of the pool are copies of others there, which are labelled last")
+    held = " and ".join(f"{copies[name]:,} {name}" for name in ("validation", "test") if copies[name])
+    if held:
+        said.append(f"{held} images are copies of some in the pool, so that accuracy on them is too good")
+    return "; ".join(said)
 
 
 def _pretraining_pool(

@@ -87,7 +87,7 @@ def main() -> None:
             start_folder = layout.seed_folder(start, seed)
             learn = partial(job.learn, seed, start_folder, images, measure.Embedded(held_out, hardware.half))
             if settings.follows == "rounds":
-                query = partial(acquisition.member(settings.acquisition.name).query, settings=settings.acquisition)
+                query = partial(acquisition.ask, settings=settings.acquisition, first=pool.first)
                 embedded = measure.Embedded(images, hardware.half)
                 classifier, history, queries = alternate(
                     plans[seed], learn, partial(job.tell, seed), query, embedded, scratch

@@ -46,7 +46,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def label(labels: np.ndarray) -> None:
-    np.savez(layout.SPLIT / "pool.npz", indices=np.arange(2, IMAGES), labels=labels)
+    np.savez(layout.SPLIT / "pool.npz", indices=np.arange(2, IMAGES), labels=labels, first=np.arange(IMAGES - 2))
 
 
 def choose(budget: int = 6, **columns: Any) -> None:

@@ -31,8 +31,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     images[np.arange(80), :, :, labels] += 150  # reds and greens
     np.save(layout.RAW / "train" / "images.npy", images)
     order = rng.permutation(80)
-    np.savez(layout.SPLIT / "pool.npz", indices=order[:60], labels=labels[order[:60]])
-    np.savez(layout.SPLIT / "validation.npz", indices=order[60:], labels=labels[order[60:]])
+    np.savez(layout.SPLIT / "pool.npz", indices=order[:60], labels=labels[order[:60]], first=np.arange(60))
+    np.savez(
+        layout.SPLIT / "validation.npz", indices=order[60:], labels=labels[order[60:]], first=np.arange(len(order) - 60)
+    )
     for seed in (4, 5):
         torch.manual_seed(seed)
         encoder = encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3)

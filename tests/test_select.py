@@ -17,7 +17,7 @@ from stages import select
 from stages.base import families
 from stages.base.errors import UserError
 from stages.project import layout, params
-from stages.selection import Selection, full_ranking
+from stages.selection import Selection, choose, full_ranking
 from stages.supervision.budget import Labels
 from stages.training.device import Compute
 from tests.blocks import settings
@@ -56,12 +56,17 @@ def give_features(features: np.ndarray) -> None:
 
 def give_labels(labels: np.ndarray) -> None:
     layout.SPLIT.mkdir(parents=True, exist_ok=True)
-    np.savez(layout.SPLIT / "pool.npz", indices=np.arange(len(labels)), labels=labels)
+    np.savez(layout.SPLIT / "pool.npz", indices=np.arange(len(labels)), labels=labels, first=np.arange(len(labels)))
 
 
 def give_validation(labels: np.ndarray) -> None:
     np.save(layout.FEATURES / "any" / "validation.npy", np.eye(3)[np.arange(len(labels)) % 3].astype(np.float32))
-    np.savez(layout.SPLIT / "validation.npz", indices=IMAGES + np.arange(len(labels)), labels=labels)
+    np.savez(
+        layout.SPLIT / "validation.npz",
+        indices=IMAGES + np.arange(len(labels)),
+        labels=labels,
+        first=np.arange(len(labels)),
+    )
 
 
 def give_budget(monkeypatch: pytest.MonkeyPatch, budget: int | str) -> None:
@@ -100,11 +105,12 @@ def test_says_of_each_file_its_cluster_and_why_it_was_chosen(
     folder = stage(name, monkeypatch)
     with (folder / "chosen.csv").open() as file:
         rows = list(csv.DictReader(file))
-    of_strategy = select.choose(
+    of_strategy = choose(
         families.load("selection", name),
         np.load(layout.FEATURES / "any" / "pool.npy"),
         9,
         strategies()[name],
+        first=np.arange(IMAGES),
         seeds=[3],
         device=torch.device("cpu"),
     )[0]
@@ -189,7 +195,7 @@ def test_prints_what_is_known_of_clusters(
 
 def test_a_pool_without_clusters_is_refused_and_nothing_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     give_features(np.ones((IMAGES, 2), np.float32))
-    with pytest.raises(UserError, match="dbscan: 1 cluster, 0 of 60 images are noise with eps=0; lower eps"):
+    with pytest.raises(UserError, match="min_samples=5 among 1 images whose features differ; lower it"):
         stage("dbscan", monkeypatch)
     assert not layout.SELECTION.exists()
 
@@ -295,7 +301,44 @@ def test_a_wrong_call_is_refused(arguments: list[str], monkeypatch: pytest.Monke
 
 def test_full_ranking_keeps_the_order_of_the_chosen() -> None:
     chosen = Selection(np.array([7, 2, 5]), None)
-    ranking = full_ranking(chosen, 10, seed=0)
+    ranking = full_ranking(chosen, np.arange(10), seed=0)
     assert ranking[:3].tolist() == [7, 2, 5] and sorted(ranking.tolist()) == list(range(10))
-    assert ranking.tolist() == full_ranking(chosen, 10, seed=0).tolist()
-    assert ranking.tolist() != full_ranking(chosen, 10, seed=1).tolist()
+    assert ranking.tolist() == full_ranking(chosen, np.arange(10), seed=0).tolist()
+    assert ranking.tolist() != full_ranking(chosen, np.arange(10), seed=1).tolist()
+
+
+def photos(monkeypatch: pytest.MonkeyPatch, of: np.ndarray) -> None:
+    """A pool of pictures in 2 clouds, of which each is a copy of that of its number `of`."""
+    noise = np.random.default_rng(0).standard_normal((len(of), 6)) + 8 * np.eye(2, 6)[np.arange(len(of)) % 2]
+    give_features(noise[of].astype(np.float32))
+    give_labels(np.arange(len(of)) % 3)
+    first = np.array([of.tolist().index(one) for one in of])
+    np.savez(layout.SPLIT / "pool.npz", indices=np.arange(len(of)), labels=np.arange(len(of)) % 3, first=first)
+    np.save(layout.RAW / "train" / "names.npy", np.array([f"photo-{i}.jpg" for i in range(len(of))]))
+    np.save(layout.FEATURES / "any" / "validation.npy", np.zeros((9, 6), np.float32))
+    give_budget(monkeypatch, 20)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_one_photo_that_stands_sixty_times_in_a_hundred_takes_one_label(
+    name: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = np.random.default_rng(3).permutation(np.r_[np.arange(40), np.full(60, 5)])
+    photos(monkeypatch, of)
+    folder = stage(name, monkeypatch)
+    for ranking in np.load(folder / "ranking.npy"):
+        # the copies come last, whatever the budget is raised to
+        assert sorted(of[ranking[:40]].tolist()) == list(range(40))
+        assert sorted(ranking.tolist()) == list(range(100))
+    for one in layout.read_json(folder / "quality.json")["seeds"]:
+        assert one["coverage_radius"] > 0.1
+        assert 0.5 <= one["coverage"] < 1
+
+
+def test_features_that_tell_nothing_apart_have_no_coverage(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos(monkeypatch, np.arange(100))
+    give_features(np.ones((100, 6), np.float32))
+    said = layout.read_json(stage("kmeans", monkeypatch) / "quality.json")
+    assert [one["coverage"] for one in said["seeds"]] == [None, None]
+    assert said["notes"][0].startswith("features: 99 images have those of another, though the pictures differ")
+    assert "coverage: most pictures have the same features as others; take another extractor" in said["notes"]

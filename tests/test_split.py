@@ -24,7 +24,7 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     labels = {"train": np.repeat([0, 1, 2, -1], [8, 8, 8, 6]), "test": np.repeat([0, 1, 2], 2)}
     for part, known in labels.items():
         (folder / part).mkdir(parents=True)
-        images = np.random.default_rng(0).integers(0, 256, (len(known), 8, 8, 3), dtype=np.uint8)
+        images = np.random.default_rng(len(known)).integers(0, 256, (len(known), 8, 8, 3), dtype=np.uint8)
         np.save(folder / part / "images.npy", images)
         np.save(folder / part / "labels.npy", known)
         np.save(folder / part / "names.npy", np.array([f"{number}.png" for number in range(len(known))]))
@@ -158,3 +158,28 @@ def test_answers_change_nothing_for_pretraining(of: str, tmp_path: Path, request
     assert found.classes == json.loads((source / "description.json").read_text())["classes"]
     facts = layout.description()
     assert (found.size, found.mean, found.std) == (8, facts["mean"], facts["std"])
+
+
+def test_copies_are_counted_and_known(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    split.split(settings(), raw, layout.SPLIT)
+    assert "copies" not in capsys.readouterr().out
+    assert layout.description()["copies"] == {"pool": 0, "validation": 0, "test": 0}
+    pool, held = layout.part("pool"), layout.part("validation").indices
+    images, tested = (np.load(raw / part / "images.npy") for part in ("train", "test"))
+    images[pool.indices[[4, 9, 20]]] = images[pool.indices[2]]
+    images[held[[0, 3]]] = images[pool.indices[7]]
+    tested[1:4] = images[pool.indices[[7, 2, 2]]]
+    tested[5] = tested[4]
+    np.save(raw / "train" / "images.npy", images)
+    np.save(raw / "test" / "images.npy", tested)
+    split.split(settings(), raw, layout.SPLIT)
+    expected = np.arange(len(pool.indices))
+    expected[[4, 9, 20]] = 2
+    assert layout.part("pool").first.tolist() == expected.tolist()
+    assert layout.part("test").first.tolist() == [0, 1, 2, 2, 4, 4]
+    assert layout.description()["copies"] == {"pool": 3, "validation": 2, "test": 3}
+    said = (
+        "3 images of the pool are copies of others there, which are labelled last; 2 validation and 3 test images are "
+        "copies of some in the pool, so that accuracy on them is too good"
+    )
+    assert capsys.readouterr().out.splitlines()[-1] == f"data/split: {said}"

@@ -6,7 +6,7 @@ A member has `Settings(Acquisition)` (with `name`, its file's name, and its own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from stages.base import families
 from stages.base.errors import UserError
+from stages.geometry.copies import tiers
 
 
 class Acquisition(BaseModel, extra="forbid", frozen=True):
@@ -120,6 +121,25 @@ class Member(Protocol):
 def member(name: str) -> Member:
     """The acquisition of that name. Raises UserError where no file bears it."""
     return cast("Member", families.load("acquisition", name))
+
+
+def ask(candidates: Candidates, seen: np.ndarray, *, settings: Acquisition, first: np.ndarray) -> Query:
+    """The query of the member that `settings` name, in which no image comes twice while others are left.
+
+    seen: int64 [s], the images asked about before, with a label or without, whose copies are copies; first: int64 [N],
+    of each image of the pool the first equal picture. The member is handed one image of each kind;
+    where it is to ask about more, those whose embeddings are equal to one before, and copies last.
+    """
+    query, parts, missing = member(settings.name).query, list[Query](), candidates.count
+    device = candidates.embedding.device
+    for tier in tiers(candidates.ranked.cpu().numpy(), first, candidates.embedding.cpu().numpy(), seen):
+        if missing:
+            ranked, count = torch.from_numpy(tier).to(device), min(missing, len(tier))
+            one = replace(candidates, ranked=ranked, askable=ranked.sort().values, count=count)
+            parts.append(query(one, settings))
+            missing -= count
+    scores = [one.scores for one in parts if one.scores is not None]
+    return Query(torch.cat([one.indices for one in parts]), torch.cat(scores) if scores else None)
 
 
 def highest(candidates: Candidates, scores: Tensor) -> Query:

@@ -37,7 +37,7 @@ def core_squares(points: Tensor, min_samples: int) -> Tensor:
     fewer points than that."""
     n = len(points)
     if min_samples > n:
-        raise UserError(f"min_samples={min_samples} in a pool of {n} images; lower it, or add images")
+        raise UserError(f"min_samples={min_samples} among {n} images whose features differ; lower it, or add images")
     _, indices = nearest(points, points, min_samples - 1, exclude_self=True)
     return squares(points, points, torch.arange(n, device=points.device), indices[:, -1])
 

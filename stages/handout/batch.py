@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from stages.answers import Answer, Images
+from stages.geometry.copies import repeats
 from stages.handout.pictures import Reader, pictured
 from stages.handout.task import Handout, Origin, arrange, beside
 from stages.handout.trained import Trained
@@ -20,12 +21,13 @@ from stages.handout.trained import Trained
 @dataclass(frozen=True)
 class Pool:
     """N images to choose from: `names` [N]; `packed` uint8 [M, S, S, 3], of which int64 [N] `indices` are the pool;
-    `labels` int64 [N], -1 where the data set has none."""
+    `labels` int64 [N], -1 where the data set has none; `first` int64 [N], of each image the first equal picture."""
 
     names: Sequence[str]
     packed: np.ndarray
     indices: np.ndarray
     labels: np.ndarray
+    first: np.ndarray
 
     def places(self, names: Collection[str]) -> np.ndarray:
         """Where in the pool the images of these names are, int64 [n]."""
@@ -70,8 +72,7 @@ def answered(answers: Sequence[Answer], pool: Pool) -> Answered:
 
 def unanswered(pool: Pool, choice: Choice, done: Answered) -> np.ndarray:
     """The images that people may be asked about, int64 [n], in the order of the ranking."""
-    left_out = done.all
-    return np.array([row for row in choice.ranking.tolist() if pool.names[row] not in left_out], dtype=np.int64)
+    return choice.ranking[~np.isin(choice.ranking, pool.places(done.all))]
 
 
 def hand_out(
@@ -96,6 +97,7 @@ def hand_out(
         rows = _query(trained, embedding, pool, choice, done, count, origin.seed)
     else:
         rows = [*beside(choice.rows, clusters, done.labelled), *_further(pool, choice)]
+        rows = _copies_last(rows, pool, done)
     tasks = arrange(rows, clusters, done.all, count)
     places = pool.places([task.image for task in tasks])
     packed = pool.packed[pool.indices[places]]
@@ -113,12 +115,21 @@ def _further(pool: Pool, choice: Choice) -> list[dict[str, str]]:
     return [{"image": pool.names[row], "rank": str(rank)} for rank, row in enumerate(choice.ranking[first:], first + 1)]
 
 
+def _copies_last(rows: list[dict[str, str]], pool: Pool, done: Answered) -> list[dict[str, str]]:
+    """The rows without an answer, in their order but for copies of one before, or of what has an answer."""
+    rows = [row for row in rows if row["image"] not in done.all]
+    again = repeats(pool.places([row["image"] for row in rows]), pool.first, pool.places(done.all)).tolist()
+    tagged = list(zip(rows, again, strict=True))
+    return [row for row, copy in tagged if not copy] + [row for row, copy in tagged if copy]
+
+
 def _query(
     trained: Trained, embedding: Tensor, pool: Pool, choice: Choice, done: Answered, count: int, seed: int
 ) -> list[dict[str, str]]:
     """Lines as of chosen.csv, of the images that the model asks about, with its score under its acquisition's name."""
     labelled = np.sort(pool.places(done.labelled))
-    images, scores = trained.query(embedding, unanswered(pool, choice, done), labelled, count, seed)
+    seen, ranked = np.sort(pool.places(done.all)), unanswered(pool, choice, done)
+    images, scores = trained.query(embedding, ranked, labelled, count, seed, seen=seen, first=pool.first)
     rows = [{"image": pool.names[row], "rank": str(rank)} for rank, row in enumerate(images.tolist(), 1)]
     if scores is None:
         return rows

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.acquisition import Acquisition, Candidates, member
+from stages.acquisition import Acquisition, Candidates, ask
 from stages.encoders import Encoder
 from stages.handout.task import Task
 from stages.training import measure
@@ -44,13 +44,22 @@ class Trained:
         return [replace(task, guess=(classes[label], round(share, 4))) for task, label, share in guesses]
 
     def query(
-        self, embedding: Tensor, ranked: np.ndarray, labelled: np.ndarray, count: int, seed: int
+        self,
+        embedding: Tensor,
+        ranked: np.ndarray,
+        labelled: np.ndarray,
+        count: int,
+        seed: int,
+        *,
+        seen: np.ndarray,
+        first: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """The `count` images of a pool that it asks about, int64 [count], the most wanted first, and their scores, if
         the acquisition has any (margin: p1 - p2, small: unsure).
 
         embedding: [N, d], of the pool; ranked: int64 [n], the images that people may be asked about, in the order of a
-        ranking; labelled: int64 [l], those whose labels are there. Raises UserError for a count above n.
+        ranking; labelled: int64 [l], those whose labels are there; seen, first: as `acquisition.ask` wants them.
+        Raises UserError for a count above n.
         """
         candidates = Candidates.among(
             embedding,
@@ -62,5 +71,5 @@ class Trained:
             # as many draws as there were requests: another after these answers
             round=1 + len(labelled),
         )
-        found = member(self.acquisition.name).query(candidates, self.acquisition)
+        found = ask(candidates, seen, settings=self.acquisition, first=first)
         return found.indices.cpu().numpy(), None if found.scores is None else found.scores.cpu().numpy()

@@ -36,14 +36,15 @@ def alternate(
     plan: Plan,
     learn: Learn,
     tell: Callable[[np.ndarray], Told],
-    query: Callable[[Candidates], Query],
+    query: Callable[[Candidates, np.ndarray], Query],
     pool: Embedded,
     scratch: Path,
 ) -> tuple[Classifier, list[Row], list[Row]]:
     """The model of the last round, the history of all rounds, and a row for each image queried, in order: `round`, the
     first that could use its label, `rank` from 1, `image` (its index), `score` (the acquisition's, or None).
 
-    tell gives the labels of the images queried so far; one that has none uses up its place all the same. The
+    tell gives the labels of the images queried so far; one that has none uses up its place all the same. query is
+    handed the candidates, and the images queried so far. The
     history's epochs run on; it also has the `round`, and the `label_balance` of the labels told (balance.balance).
     What a round leaves behind lies in `scratch`, whole or not at all: a killed run goes on from the last finished epoch
     or query, with the same result.
@@ -63,7 +64,9 @@ def alternate(
         record = _file(scratch, plan, number, "json")
         if not record.exists():
             told, classifier, rows = train(number)
-            chosen = query(_candidates(plan, number, total - len(queries), _images(queries), told, classifier, pool))
+            queried = _images(queries)
+            candidates = _candidates(plan, number, total - len(queried), queried, told, classifier, pool)
+            chosen = query(candidates, queried)
             scores = None if chosen.scores is None else chosen.scores.tolist()
             content = {"history": rows, "images": chosen.indices.tolist(), "scores": scores}
             with whole_file(record) as path:

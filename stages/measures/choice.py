@@ -28,13 +28,13 @@ def quality(
 ) -> tuple[dict[str, Any], list[str]]:
     """Figures of one selection from a pool, and notes on what could not be measured.
 
-    distances, to: [n, 1] each, of each image of the pool to the nearest chosen, and its place among them, as
-    neighbours.nearest gives them; labels: int64 [n], -1 unknown, left out of every figure that needs them:
-    `left_out` of the chosen images have none, and of too many there is neither balance nor smallest_share. balance:
-    entropy of the chosen images' classes over that of equal shares, 1 at best. mean_distance, largest_distance:
-    Euclidean, of the pool's images to the nearest chosen. homogeneity, completeness, v_measure, ari, ami, nmi: of
-    the strategy's clusters with the classes or, where it has none, of the parts of the pool that are nearest to
-    each chosen image. Noise counts as one more cluster, so that they are of the same images for every strategy:
+    distances: [m, 1], of each picture of the pool, copies once, to the nearest chosen; to: [n, 1], of each image its
+    place among those; both as neighbours.nearest gives them; labels: int64 [n], -1 unknown, left out of every figure
+    that needs them: `left_out` of the chosen images have none, and of too many there is neither balance nor
+    smallest_share. balance: entropy of the chosen images' classes over that of equal shares, 1 at best. mean_distance,
+    largest_distance: of these distances. homogeneity, completeness, v_measure, ari, ami, nmi: of the strategy's
+    clusters with the classes or, where it has none, of the parts of the pool that are nearest to each chosen image.
+    Noise counts as one more cluster, so that they are of the same images for every strategy:
     over those in clusters alone, a few small and pure clusters would come out best.
     """
     clusters = to[:, 0].cpu().numpy() if selection.clusters is None else selection.clusters

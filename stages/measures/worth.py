@@ -16,8 +16,9 @@ SAMPLE = 1000  # images that the radius is measured at
 
 
 def common_radius(features: np.ndarray, device: torch.device) -> float:
-    """A Euclidean distance that hangs on the pool's features [n, d] alone, so that it is one for all strategies,
-    budgets and seeds: within it lie the nearest 1 % of the pool, in the median of a fixed sample of images."""
+    """A Euclidean distance that hangs on the features [n, d] of the pool's pictures alone, copies once, so that it is
+    one for all strategies, budgets and seeds: within it lie the nearest 1 %, in the median of a fixed sample. 0 where
+    most have the same features."""
     n = len(features)
     points = torch.from_numpy(features).to(device)
     sample = np.sort(np.random.default_rng(0).choice(n, min(SAMPLE, n), replace=False))
@@ -40,22 +41,24 @@ def worth(
     """Figures of one choice from a pool, and notes on what could not be measured.
 
     features, validation_features: float32 [n, d] and [m, d]; labels, validation_labels: int64 [n] and [m], -1 unknown,
-    left out; chosen: int64 [budget], images of the pool; distances: Euclidean, of each image of the pool to the nearest
-    chosen. coverage: share of the pool within `radius` of a chosen image. one_nn, linear_probe: accuracy on the
-    validation images by the nearest chosen image (cosine) and by a linear classifier, from the labels of the chosen
-    alone; None where too few of them have one.
+    left out; chosen: int64 [budget], images of the pool; distances: Euclidean, of each picture of the pool, copies
+    once, to the nearest chosen. coverage: share of the pictures within `radius` of a chosen image, None for a radius of
+    0. one_nn, linear_probe: accuracy on the validation images by the nearest chosen image (cosine) and by a linear
+    classifier, from the labels of the chosen alone; None where too few of them have one.
     """
+    told_apart = radius > 0 or len(distances) == 1
     figures: dict[str, float | None] = {
-        "coverage": (distances <= radius).double().mean().item(),
+        "coverage": (distances <= radius).double().mean().item() if told_apart else None,
         "one_nn": None,
         "linear_probe": None,
     }
+    notes = [] if told_apart else ["coverage: most pictures have the same features as others; take another extractor"]
     told = labels[chosen]
     missing = told_enough(told) or (None if (validation_labels >= 0).any() else "no validation image has a label")
     if missing:
-        return figures, [f"one_nn, linear_probe: {missing}"]
+        return figures, [*notes, f"one_nn, linear_probe: {missing}"]
     arrays = (validation_features, validation_labels, features[chosen], told)
     queries, query_labels, database, database_labels = (torch.from_numpy(part).to(device) for part in arrays)
     figures["one_nn"] = knn_accuracy(queries, query_labels, database, database_labels, 1, metric="cosine")
     figures["linear_probe"] = probe_accuracy(features[chosen], told, validation_features, validation_labels)
-    return figures, []
+    return figures, notes

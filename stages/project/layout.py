@@ -36,12 +36,14 @@ def seed_folder(parent: Path, seed: int) -> Path:
 @dataclass(frozen=True)
 class Part:
     """One part of the split: of the raw arrays in the folder `raw`, which train and test images have each, the rows
-    `indices`, int64 [N]; labels: int64 [N]. Images and names are opened when they are asked for, since a stage must
+    `indices`, int64 [N]; labels: int64 [N]; first: int64 [N], of each image the place in the part of the first equal
+    picture, its own where none is before. Images and names are opened when they are asked for, since a stage must
     declare what it opens. Raises UserError, then, for a file that is missing."""
 
     raw: Path
     indices: np.ndarray
     labels: np.ndarray
+    first: np.ndarray
 
     @cached_property
     def packed(self) -> np.ndarray:
@@ -59,9 +61,13 @@ class Part:
 
 
 def part(name: str) -> Part:
-    """The "pool", "validation" or "test" part. Raises UserError where split has not written it."""
-    with np.load(needed(SPLIT / f"{name}.npz")) as arrays:
-        return Part(RAW / ("test" if name == "test" else "train"), arrays["indices"], arrays["labels"])
+    """The "pool", "validation" or "test" part. Raises UserError where split has not written it, or long ago."""
+    path = needed(SPLIT / f"{name}.npz")
+    with np.load(path) as arrays:
+        if "first" not in arrays:
+            raise UserError(f"{path}: written before copies were looked for; run `dvc repro`")
+        folder = RAW / ("test" if name == "test" else "train")
+        return Part(folder, arrays["indices"], arrays["labels"], arrays["first"])
 
 
 def packed(raw: Path) -> np.ndarray:

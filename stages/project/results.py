@@ -39,6 +39,11 @@ def gather(names: Names) -> tables.Results:
     curves = tables.curves(histories)
     description = layout.description()
     notes = [note for one in (evaluations, qualities, extractors) for note in _notes(one)]
+    notes += [
+        f"{part} images: {number:,} are copies of some in the pool, so that accuracy on them is too good"
+        for part, number in description["copies"].items()
+        if part != "pool" and number
+    ]
     return tables.Results(
         data=names.data,
         seeds=list(names.seeds),

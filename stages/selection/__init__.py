@@ -6,14 +6,15 @@ A strategy has `Settings` and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
 from stages.base import families
 from stages.base.errors import UserError
+from stages.geometry.copies import alike, repeats, tiers
 
 if TYPE_CHECKING:
     import torch
@@ -71,10 +72,80 @@ class Selection:
     notes: tuple[str, ...] = ()
 
 
-def full_ranking(selection: Selection, n: int, seed: int) -> np.ndarray:
-    """All n images, int64: the chosen first, in their order, then the others in an order drawn by seed."""
-    others = np.setdiff1d(np.arange(n, dtype=np.int64), selection.indices)
-    return np.concatenate([selection.indices, np.random.default_rng([seed, 2]).permutation(others)])
+def choose(
+    strategy: Member,
+    features: np.ndarray,
+    budget: int,
+    settings: Block,
+    *,
+    first: np.ndarray,
+    seeds: Sequence[int],
+    device: torch.device,
+) -> list[Selection]:
+    """A selection for each seed, in which no image comes twice while others are left.
+
+    features: float32 [n, d]; first: int64 [n], of each image the first equal picture of the pool. The strategy is
+    handed one image of each kind. With a budget above that come images whose features are those of one before, then
+    copies, both at random, without reasons. Raises UserError for a budget above n.
+    """
+    check_budget(budget, features)
+    kinds, *others = tiers(np.arange(len(features)), first, features)
+    points = features[kinds] if others else features
+    found = [strategy.select(points, min(budget, len(kinds)), settings, seed=seed, device=device) for seed in seeds]
+    if not others:
+        return found
+    groups = alike(features)[first]
+    # where in `kinds` the one is that stands for each image
+    place = np.zeros(len(features), dtype=np.int64)
+    place[groups[kinds]] = np.arange(len(kinds))
+    notes = _notes(features, first, budget)
+    return [
+        _of_all(one, kinds, others, place[groups], budget, seed, notes) for one, seed in zip(found, seeds, strict=True)
+    ]
+
+
+def _of_all(
+    found: Selection,
+    kinds: np.ndarray,
+    others: list[np.ndarray],
+    place: np.ndarray,
+    budget: int,
+    seed: int,
+    notes: tuple[str, ...],
+) -> Selection:
+    """A selection among the images `kinds` as one of the whole pool, with as many of the others as are missing."""
+    rng = np.random.default_rng([seed, 7])
+    more = np.concatenate([rng.permutation(tier) for tier in others])[: budget - len(found.indices)]
+    return replace(
+        found,
+        indices=np.concatenate([kinds[found.indices], more]),
+        clusters=None if found.clusters is None else found.clusters[place],
+        reasons={name: np.append(values, np.full(len(more), np.nan)) for name, values in found.reasons.items()},
+        notes=(*found.notes, *notes),
+    )
+
+
+def _notes(features: np.ndarray, first: np.ndarray, budget: int) -> tuple[str, ...]:
+    every, none = np.arange(len(features)), np.zeros(0, dtype=np.int64)
+    distinct = every[first == every]
+    notes = []
+    if same := int(repeats(distinct, alike(features), none).sum()):
+        notes.append(
+            f"features: {same:,} images have those of another, though the pictures differ; they are chosen last"
+        )
+    if budget > len(distinct):
+        copies = f"{budget - len(distinct):,} of the {budget:,} images chosen are copies"
+        notes.append(f"{copies} of others chosen: the pool has {len(distinct):,} that differ")
+    return tuple(notes)
+
+
+def full_ranking(selection: Selection, first: np.ndarray, seed: int) -> np.ndarray:
+    """All n images, int64: the chosen first, in their order, then the others in an order drawn by seed, copies last.
+    first: int64 [n], of each image the first equal picture of the pool."""
+    chosen, every = selection.indices, np.arange(len(first), dtype=np.int64)
+    others = np.random.default_rng([seed, 2]).permutation(np.setdiff1d(every, chosen))
+    copies = repeats(others, first, chosen)
+    return np.concatenate([chosen, others[~copies], others[copies]])
 
 
 def check_budget(budget: int, features: np.ndarray) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.acquisition import Candidates, Query
+from stages.acquisition import Candidates, Query, ask
 from stages.base import families
 from stages.base.errors import UserError
 from tests.blocks import acquisitions
@@ -145,3 +146,25 @@ class TestAcquisition:
         for field in ("embedding", "labelled", "askable", "ranked"):
             assert torch.equal(getattr(pool, field), getattr(untouched, field))
         assert torch.equal(pool.head.weight, untouched.head.weight)
+
+    @pytest.mark.parametrize("known", ["pictures", "embeddings"])
+    @pytest.mark.parametrize("count", [1, 10, 14, 60])
+    def test_no_copy_while_an_image_is_left(self, name: str, count: int, known: str) -> None:
+        """Of 130 images 60 are copies of one that may be queried, 30 of one labelled: 14 that differ may be queried."""
+        of = torch.arange(POOL)
+        of[30:90], of[90:120] = 29, 5
+        points = torch.randn(POOL, DIMS, generator=torch.Generator().manual_seed(0))[of]
+        if known == "pictures":
+            points += 1e-6 * torch.rand(POOL, DIMS, generator=torch.Generator().manual_seed(1))
+        pool = candidates(points, count=count)
+        asked = np.arange(20)
+        first = of.numpy() if known == "pictures" else np.arange(POOL)
+        found = ask(pool, asked, settings=settings(name), first=first)
+        assert_valid(found, pool)
+        kinds = of[found.indices].tolist()
+        distinct = len({int(one) for one in of[pool.askable]} - {5})
+        assert len(set(kinds[:distinct]) - {5}) == min(count, distinct)
+
+    def test_where_no_image_is_a_copy_it_is_the_members_own_query(self, name: str) -> None:
+        found = ask(candidates(), np.arange(13), settings=settings(name), first=np.arange(POOL))
+        assert torch.equal(found.indices, query(name, candidates()).indices)

@@ -48,7 +48,7 @@ def test_core_distance_is_that_of_the_kth_nearest_itself_counted(min_samples: in
 
 
 def test_more_neighbours_than_points_are_refused() -> None:
-    with pytest.raises(UserError, match="min_samples=9 in a pool of 8 images; lower it"):
+    with pytest.raises(UserError, match="min_samples=9 among 8 images whose features differ; lower it"):
         core_squares(clouds(8, 4), 9)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def pool(*labels: int) -> Pool:
     """Eight images of ten that are packed, each of one grey, ever lighter; without labels, unless given."""
     greys = np.arange(10, dtype=np.uint8)[:, None, None, None]
     packed = np.broadcast_to(20 * greys, (10, 4, 4, 3)).copy()
-    return Pool(NAMES, packed, np.arange(2, 10), np.array(labels or [-1] * 8))
+    return Pool(NAMES, packed, np.arange(2, 10), np.array(labels or [-1] * 8), np.arange(8))
 
 
 def choice() -> Choice:
@@ -139,3 +140,14 @@ def test_labels_of_the_data_set_count_unless_all_images_have_one() -> None:
     skip = [Answer("0.png", "", "labels.csv, line 2")]
     assert batch.answered(skip, pool(1, 0, *[-1] * 6)) == Answered(frozenset({"0.png", "1.png"}), frozenset())
     assert batch.answered(skip, pool(*[0] * 8)) == Answered(frozenset(), frozenset({"0.png"}))
+
+
+def test_nobody_is_asked_about_a_copy_of_what_has_an_answer_while_others_are_left() -> None:
+    """3 and 1 are copies of 7, which is labelled, and 5 of 6, which nobody could tell."""
+    copied = replace(pool(), first=np.array([0, 1, 2, 1, 4, 5, 5, 1]))
+    done = Answered(frozenset({"7.png"}), frozenset({"6.png"}))
+    for count, expected in ((3, "024"), (4, "0245"), (6, "012345")):
+        assert sorted(images(batch.hand_out(origin(), copied, choice(), done, count))) == list(expected)
+    for name in ("entropy", "random", "ranking"):
+        model, _ = trained(name)
+        assert sorted(images(batch.hand_out(origin("probe"), copied, choice(), done, 3, model))) == ["0", "2", "4"]

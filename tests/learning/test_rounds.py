@@ -67,7 +67,7 @@ def run(
     (folder / "scratch").mkdir(parents=True, exist_ok=True)
     job, learn = learning(regime, folder, acquisition=acquisition, **changes)
 
-    def query(candidates: Candidates) -> Any:
+    def query(candidates: Candidates, queried: np.ndarray) -> Any:
         spy(candidates)
         return families.load("acquisition", acquisition).query(candidates, chosen(acquisition))
 

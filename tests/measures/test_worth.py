@@ -113,10 +113,11 @@ def test_of_a_large_pool_a_fixed_sample_is_measured(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("count", [1, 2, 30])
-def test_pools_of_few_images_and_of_equal_ones_have_a_radius(count: int) -> None:
+def test_pools_of_few_images_and_of_equal_ones_have_a_radius_and_coverage_if_it_says_something(count: int) -> None:
     radius = common_radius(np.ones((count, 3), np.float32), CPU)
     assert radius == 0
     same = np.ones((count, 3), np.float32)
     zeros = np.zeros(count, int)
-    found, _ = measured(same, zeros, np.array([0]), same, zeros, radius=radius, device=CPU)
-    assert found == {"coverage": 1, "one_nn": 1, "linear_probe": 1}
+    found, said = measured(same, zeros, np.array([0]), same, zeros, radius=radius, device=CPU)
+    assert found == {"coverage": 1 if count == 1 else None, "one_nn": 1, "linear_probe": 1}
+    assert said == ["coverage: most pictures have the same features as others; take another extractor"][: count - 1]

@@ -13,7 +13,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     layout.SPLIT.mkdir(parents=True)
     (layout.RAW / "train").mkdir(parents=True)
-    np.savez(layout.SPLIT / "pool.npz", indices=np.array([1, 4, 5]), labels=np.array([0, -1, 1]))
+    np.savez(layout.SPLIT / "pool.npz", indices=np.array([1, 4, 5]), labels=np.array([0, -1, 1]), first=np.arange(3))
     return tmp_path
 
 

@@ -11,7 +11,7 @@ import torch
 
 from stages.base import families
 from stages.base.errors import UserError
-from stages.selection import Selection
+from stages.selection import Selection, choose, member
 from tests.blocks import blocks, settings
 
 STRATEGIES = families.names("selection")
@@ -27,6 +27,18 @@ def features(n: int = 120, dims: int = 6) -> np.ndarray:
 def select(strategy: str, pool: np.ndarray, budget: int, seed: int = 0, **changes: Any) -> Selection:
     block = settings("strategies", strategy, **changes)
     return families.load("selection", strategy).select(pool, budget, block, seed=seed, device=CPU)
+
+
+def chosen(strategy: str, pool: np.ndarray, first: np.ndarray, budget: int) -> Selection:
+    """As the stage does it."""
+    block = settings("strategies", strategy)
+    return choose(member(strategy), pool, budget, block, first=first, seeds=[3], device=CPU)[0]
+
+
+def with_copies() -> tuple[np.ndarray, np.ndarray]:
+    """120 images and 180 copies of two of them, mixed: features, and of each image the first equal one."""
+    of = np.random.default_rng(1).permutation(np.r_[np.arange(120), np.zeros(150, int), np.full(30, 77)])
+    return features()[of], np.array([of.tolist().index(one) for one in of])
 
 
 def assert_valid(selection: Selection, n: int, budget: int) -> None:
@@ -87,3 +99,44 @@ class TestStrategy:
     def test_refuses_a_budget_the_pool_cannot_give(self, strategy: str, budget: int) -> None:
         with pytest.raises(UserError, match="budget"):
             select(strategy, features(), budget)
+
+    @pytest.mark.parametrize("known", ["pictures", "features", "both"])
+    @pytest.mark.parametrize("budget", [20, 120, 150])
+    def test_no_copy_while_an_image_is_left(self, strategy: str, budget: int, known: str) -> None:
+        pool, of = with_copies()
+        every = np.arange(300)
+        if known == "pictures":
+            # as where equal pictures stood in batches of other sizes
+            pool = pool + 1e-6 * (np.random.default_rng(2).random(pool.shape) < 0.1).astype(np.float32)
+        found = chosen(strategy, pool, every if known == "features" else of, budget)
+        assert_valid(found, 300, budget)
+        assert len(set(of[found.indices[:120]].tolist())) == min(budget, 120)
+        if found.clusters is not None:
+            assert (found.clusters == found.clusters[of]).all()
+        for values in found.reasons.values():
+            assert values.shape == (budget,)
+        if budget > 120 and known != "features":
+            assert (
+                "30 of the 150 images chosen are copies of others chosen: the pool has 120 that differ" in found.notes
+            )
+
+    def test_copies_change_nothing_of_the_choice_among_the_others(self, strategy: str) -> None:
+        pool, of = with_copies()
+        once = np.flatnonzero(of == np.arange(300))
+        expected = chosen(strategy, pool[once], np.arange(120), 40)
+        assert chosen(strategy, pool, of, 40).indices.tolist() == once[expected.indices].tolist()
+
+    def test_pictures_that_features_do_not_tell_apart_come_before_copies(self, strategy: str) -> None:
+        """Those of a network that gives the same for all but a few."""
+        pool, of = with_copies()
+        pool[of != 0] = np.where(of[of != 0, None] % 4 > 0, pool[of != 0], 1)
+        pictures = np.unique(of)
+        differ = len(np.unique(pool[pictures], axis=0))
+        assert differ < 100
+        found = chosen(strategy, pool, of, 120)
+        assert len(set(of[found.indices].tolist())) == 120
+        assert len(np.unique(pool[found.indices[:differ]], axis=0)) == differ
+        said = (
+            f"features: {120 - differ} images have those of another, though the pictures differ; they are chosen last"
+        )
+        assert said in found.notes

@@ -33,8 +33,8 @@ def project(folder: Path) -> None:
         (folder / "data" / path).mkdir(parents=True)
     np.save(folder / "data/raw/train/images.npy", pictures())
     layout.write_json(folder / "data/raw/description.json", {"digest": "none"})
-    np.savez(folder / "data/split/pool.npz", indices=np.arange(60), labels=LABELS)
-    np.savez(folder / "data/split/validation.npz", indices=np.arange(30), labels=LABELS[:30])
+    np.savez(folder / "data/split/pool.npz", indices=np.arange(60), labels=LABELS, first=np.arange(60))
+    np.savez(folder / "data/split/validation.npz", indices=np.arange(30), labels=LABELS[:30], first=np.arange(30))
     facts = {"classes": ["a", "b", "c"], "size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
     layout.write_json(folder / "data/split/description.json", facts)
     layout.PretrainingPool(np.arange(60), LABELS, **facts).write(folder / layout.SEEN)
@@ -76,7 +76,7 @@ def test_the_stage_tells_no_label_that_the_budget_does_not_buy(tmp_path: Path) -
         if name == "blind":
             labels[ranking[15:]] = np.random.default_rng(1).permutation(labels[ranking[15:]])
             assert (labels != LABELS).sum() > 10
-        np.savez(tmp_path / name / "data/split/pool.npz", indices=np.arange(60), labels=labels)
+        np.savez(tmp_path / name / "data/split/pool.npz", indices=np.arange(60), labels=labels, first=np.arange(60))
         raw = reading.load_yaml(tmp_path / name / "params.yaml")
         (tmp_path / name / "params.yaml").write_text(written(raw | {"seeds": [0]}))
         one = np.load(tmp_path / name / "data/selection/random/ranking.npy")[:1]
