@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import os
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from stages.base import readable
 from stages.base.errors import UserError
+from stages.datasets import _streams
 
-LARGEST = 1 << 28  # bytes in one file: more is no picture, and may be a bomb
+# more is no set of pictures, and may be a bomb
+LARGEST = 1 << 28  # bytes in one file
+LONGEST = 1024  # characters in one path, as in macOS; names are kept at the width of the longest
+MOST = 1 << 22  # files and folders
+HEADERS = 1 << 20  # bytes of a tar's headers between two files
+_PIECE = 1 << 16
 _LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
 
 
@@ -42,10 +46,18 @@ def entries(source: Path) -> Generator[Entry, None, None]:
     """All entries but hidden ones, in the order in which the source gives them.
 
     Raises UserError, which names the source and the entry, for an archive that is damaged or cut short, a path
-    that leaves the target, a link or a device, a path given twice, and a file above `LARGEST` bytes.
+    that leaves the target, a link or a device, a path given twice, and for what is larger or longer than any set of
+    pictures.
     """
     seen: set[str] = set()
-    for entry in _directory(source) if source.is_dir() else _archive(source):
+    for count, entry in enumerate(_directory(source) if source.is_dir() else _archive(source), 1):
+        if count > MOST:
+            raise UserError(f"{source} holds more than {MOST:,} files and folders; take some out")
+        if len(entry.name) > LONGEST:
+            raise UserError(
+                f"{source}: {entry.name[:60]}... is a path of {len(entry.name):,} characters, above the {LONGEST:,} "
+                "allowed; rename it"
+            )
         parts = [part for part in entry.name.split("/") if part not in ("", ".")]
         if entry.name.startswith("/") or ".." in parts or (parts and len(parts[0]) == 2 and parts[0][1] == ":"):
             raise UserError(f"{source}: {entry.name} leaves the folder it belongs to; pack it with relative paths")
@@ -115,31 +127,53 @@ def _archive(source: Path) -> Iterator[Entry]:
         magic = file.read(6)
         file.seek(0)
         with _refused(source):
-            yield from (
-                _zip(source, file) if magic[:4] in (b"PK\3\4", b"PK\5\6") else _tar(source, _plain(file, magic))
-            )
+            if magic[:4] in (b"PK\3\4", b"PK\5\6"):
+                yield from _zip(source, file)
+            else:
+                yield from _tar(source, _streams.plain(file, magic))
 
 
 def _zip(source: Path, file: IO[bytes]) -> Iterator[Entry]:
     with zipfile.ZipFile(file) as archive:
+        _check_count(archive, file)
         for info in archive.infolist():
             name = info.filename.replace("\\", "/")
             # a zip made on Windows or by Python may give no kind
             kind = stat.S_IFMT(info.external_attr >> 16) or (stat.S_IFDIR if info.is_dir() else stat.S_IFREG)
             if info.flag_bits & 1:
                 raise UserError(f"{source}: {name} is encrypted; pack it again without a password")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # zipfile bounds the memory of no other way
+                raise UserError(f"{source}: {name} is packed by another way than deflate; pack it again, by `zip -r`")
 
             def read(info: zipfile.ZipInfo = info) -> bytes:
-                with _refused(source):
-                    return archive.read(info)
+                with _refused(source), archive.open(info) as member:
+                    # in pieces: else zipfile unpacks all that is there before it looks at the size
+                    return b"".join(iter(lambda: member.read(_PIECE), b""))
 
             yield Entry(name, kind, info.file_size, read)
 
 
-def _tar(source: Path, stream: IO[bytes]) -> Iterator[Entry]:
-    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
+def _check_count(archive: zipfile.ZipFile, file: IO[bytes]) -> None:
+    """zipfile passes over the entries that a damaged length hides; but the end of the file says how many there are."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 22 - 0xFFFF))  # a comment may follow
+    end = file.read()
+    count = int.from_bytes(end[end.rfind(b"PK\5\6") + 10 :][:2], "little")
+    if count not in (0xFFFF, len(archive.infolist()) & 0xFFFF):  # the first: a larger number stands elsewhere
+        raise zipfile.BadZipFile(f"it lists {len(archive.infolist())} files of {count}")
+
+
+def _tar(source: Path, stream: _streams.Stream) -> Iterator[Entry]:
+    metered = _streams.Metered(source, stream)
+    metered.most = HEADERS
+    with tarfile.open(fileobj=metered, mode="r|", tarinfo=_Header) as archive:  # type: ignore[call-overload]
         while (info := archive.next()) is not None:
-            archive.members = []  # type: ignore[attr-defined]  # else tarfile keeps every header in memory
+            archive.members = []  # else tarfile keeps every header in memory
+            # headers are read whole whatever size they give; where the next begin is past this file's own bytes
+            metered.most = archive.offset + HEADERS
+            if sum(len(key) + len(value) for key, value in archive.pax_headers.items()) > HEADERS:
+                raise UserError(f"{source}: more than {HEADERS:,} bytes of global headers; pack it again without them")
 
             def read(info: tarfile.TarInfo = info) -> bytes:
                 with _refused(source):
@@ -164,41 +198,22 @@ class _Header(tarfile.TarInfo):
     """A damaged or missing header is an error; tarfile itself takes it for the end of the archive."""
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Any:
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Any:
         try:
-            return super().frombuf(buf, encoding, errors)
+            return super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the true end: a block of zeros
             raise
         except tarfile.HeaderError as error:
             raise tarfile.ReadError(str(error)) from error
 
 
-def _plain(file: IO[bytes], magic: bytes) -> IO[bytes]:
-    """The archive without its compression."""
-    if magic.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=file)  # type: ignore[return-value]
-    if magic.startswith(b"\xfd7zXZ"):
-        return lzma.LZMAFile(file)
-    if magic.startswith(b"\x28\xb5\x2f\xfd"):
-        import zstandard
-
-        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return file
-
-
-@contextmanager
-def _refused(source: Path) -> Iterator[None]:
+def _refused(source: Path) -> AbstractContextManager[None]:
     """Turns what the readers raise on a damaged archive into one line."""
-    damage = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, tarfile.TarError, zipfile.BadZipFile)
-    try:
-        yield
-    except (*damage, NotImplementedError) as error:  # the last: a way of packing that zipfile doesn't know
-        raise _damaged(source, error) from error
-    except Exception as error:
-        if type(error).__name__ != "ZstdError":  # naming it would import zstandard
-            raise
-        raise _damaged(source, error) from error
 
+    def said(reason: str) -> str:
+        if "emory" in reason:
+            limit = f"needs more than the {_streams.MEMORY >> 20} MiB of memory allowed to unpack"
+            return f"{source} {limit} ({reason}); pack it again without --long, or with a smaller dictionary"
+        return f"{source} is cut short, damaged, or no .tar(.gz|.xz|.zst) or .zip ({reason}); fetch it again"
 
-def _damaged(source: Path, error: Exception) -> UserError:
-    return UserError(f"{source} is cut short, damaged, or no .tar(.gz|.xz|.zst) or .zip ({error}); fetch it again")
+    return readable.refused(said)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import pickle
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stages.base import readable
 from stages.base.errors import UserError
 from stages.datasets import Part, _archive, _images
 
@@ -29,7 +31,8 @@ def batches(archive: Path, names: list[str]) -> dict[str, dict[str, Any]]:
         for entry in entries:
             name = entry.name.rsplit("/", 1)[-1]
             if name in names and not entry.folder:
-                found[name] = _Plain(io.BytesIO(entry.read()), encoding="latin1").load()
+                with readable.refused(partial(_broken, archive, name), AttributeError, TypeError):
+                    found[name] = _Plain(io.BytesIO(entry.read()), encoding="latin1").load()
     missing = [name for name in names if name not in found]
     if missing:
         raise UserError(f"{archive} has no {missing[0]}; fetch it again")
@@ -43,6 +46,10 @@ def part(name: str, chosen: list[dict[str, Any]], labels: str, size: int, scratc
     classes = np.concatenate([np.asarray(batch[labels], dtype=np.int64) for batch in chosen])
     names = [f"{name}/{file}" for batch in chosen for file in batch["filenames"]]
     return Part(_images.resize(images, size, scratch / f"{name}.npy"), classes, names)
+
+
+def _broken(archive: Path, name: str, reason: str) -> str:
+    return f"{archive}: {name} is damaged, or no batch of CIFAR ({reason}); fetch it again"
 
 
 class _Plain(pickle.Unpickler):

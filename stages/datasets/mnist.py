@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.base.errors import UserError
+from stages.base import readable
 from stages.datasets import Dataset, Part, Settings, _fetch, _images
 
 TRAINING_IMAGES = 60_000
+
+_LARGEST = 1 << 26  # bytes; the largest of the four files has 47,040,016
 
 BASE = "https://ossci-datasets.s3.amazonaws.com/mnist"
 FILES = {
@@ -38,9 +40,15 @@ def load(settings: Settings, scratch: Path) -> Dataset:
 
 def _idx(path: Path) -> np.ndarray:
     """An idx file of bytes: 0, 0, 8, dimensions, the sizes as big-endian int32, the values."""
-    with gzip.open(path) as file:
-        data = file.read()
-    if data[:3] != b"\0\0\x08":
-        raise UserError(f"{path} is no idx file of bytes; fetch it again")
-    shape = np.frombuffer(data, dtype=">i4", count=data[3], offset=4)
-    return np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+    with (
+        readable.refused(lambda reason: f"{path} is cut short, damaged or no idx.gz file ({reason}); fetch it again"),
+        gzip.open(path) as file,
+    ):
+        data = file.read(_LARGEST)
+        if data[:3] != b"\0\0\x08":
+            raise ValueError("it does not begin as one of bytes")
+        shape = np.frombuffer(data, dtype=">i4", count=data[3], offset=4)
+        values = np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * data[3])
+        if (shape < 0).any():  # reshape takes -1 for "what is left"
+            raise ValueError(f"its shape is {shape.tolist()}")
+        return values.reshape(shape)

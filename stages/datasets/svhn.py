@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.base import readable
 from stages.datasets import Dataset, Part, Settings, _fetch, _images
 
 TRAINING_IMAGES = 73_257
@@ -29,8 +30,13 @@ def load(settings: Settings, scratch: Path) -> Dataset:
 def _part(name: str, path: Path, size: int, scratch: Path) -> Part:
     from scipy.io import loadmat
 
-    matrix = loadmat(path, variable_names=["X", "y"])
-    images = np.ascontiguousarray(matrix["X"].transpose(3, 0, 1, 2))  # from [32, 32, 3, N]
-    labels = matrix["y"].reshape(-1).astype(np.int64) % 10  # it says 10 for the digit 0
+    def said(reason: str) -> str:
+        return f"{path} is cut short, damaged or no MATLAB file of digits ({reason}); fetch it again"
+
+    # a changed byte may end the process (findings/): only what has the official digest comes here
+    with readable.refused(said, AttributeError, TypeError):
+        matrix = loadmat(path, variable_names=["X", "y"])
+        images = np.ascontiguousarray(matrix["X"].transpose(3, 0, 1, 2))  # from [32, 32, 3, N]
+        labels = matrix["y"].reshape(-1).astype(np.int64) % 10  # it says 10 for the digit 0
     packed = _images.resize(images, size, scratch / f"{name}.npy")
     return Part(packed, labels, [f"{name}/{row:05d}" for row in range(len(labels))])
