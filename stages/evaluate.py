@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from stages.base import draws
 from stages.base.errors import run
 from stages.base.files import whole_folder
 from stages.measures import model, novelty, predictions
@@ -77,7 +78,7 @@ def main() -> None:
         layout.write_json(folder / "scores.json", content)
         pd.DataFrame(counts, index=classes, columns=classes).to_csv(folder / "confusion.csv", lineterminator="\n")
         # a sample, as a folder's images lie class by class
-        order = np.random.default_rng(0).permutation(len(test.labels))[: wanted.map_images]
+        order = draws.rng(0, "evaluate.shown").permutation(len(test.labels))[: wanted.map_images]
         points = np.empty((0, 2), np.float32) if shown is None else shown.cpu().numpy()
         np.savez(folder / "embedding.npz", embedding=points[order], labels=test.labels[order])
     measured = [one["scores"]["accuracy"] for one in seeds if one["scores"]["accuracy"] is not None]

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 
 from stages import encoders, pretraining
+from stages.base import draws
 from stages.base.errors import run
 from stages.project import estimate, layout, lineage, params
 from stages.supervision import exposure
@@ -47,7 +48,8 @@ def main() -> None:
     target = layout.ENCODERS / name
     with workers.output(f"pretrain-{name}", checkpoint.key(stamp, inputs), target) as (scratch, folder):
         for seed in workers.mine(parameters.seeds):
-            seed_all(seed, 0)
+            training = draws.number(seed, "pretrain")
+            seed_all(training, 0)
             if pretraining.brings(settings):
                 encoder = pretraining.owner(settings).encoder(settings, seen.size, weights)
             else:
@@ -66,7 +68,7 @@ def main() -> None:
                     images,
                     exposure.Told(np.full(len(seen.indices), -1), shown),
                     shown,
-                    seed=seed,
+                    seed=training,
                     hardware=hardware,
                     resume=scratch / f"seed-{seed}.safetensors",
                     title=f"pretrain {name}, seed {seed}",

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.base import families
+from stages.base import draws, families
 from stages.base.errors import UserError
 from stages.geometry.copies import tiers
 
@@ -98,7 +98,7 @@ class Candidates:
 
     def rng(self) -> np.random.Generator:
         """Draws of this seed and round."""
-        return np.random.default_rng([self.seed, 5, self.round])
+        return draws.rng(self.seed, "acquisition.query", self.round)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.base import draws
+
 REACH = 4  # times the labels so far
 CONFIDENCE = 0.95
 _POWERS = np.geomspace(0.001, 3, 161)
@@ -158,7 +160,7 @@ def forecast(points: Points, *, samples: int = 1000, seed: int = 0) -> Forecast:
         errors, freedom = np.full(len(steps), np.sqrt(misfit[0] / over)), over
     elif over > 0:
         errors = errors * np.sqrt(max(1.0, misfit[0] / over))
-    generator = np.random.default_rng(seed)
+    generator = draws.rng(seed, "advice.forecast")
     # Student's: the size of the noise is an estimate, too
     sizes = np.sqrt(freedom / generator.chisquare(freedom, (samples, 1)))
     noise = generator.standard_normal((samples, len(steps))) * sizes * errors

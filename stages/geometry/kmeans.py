@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stages.base import draws
 from stages.base.errors import UserError
 from stages.geometry.distances import fast_type, full_precision, operand
 
@@ -30,7 +31,7 @@ def kmeans(
     if not 1 <= k <= len(points):
         raise UserError(f"{k} k-means centres asked for among {len(points)} images; ask for 1 to {len(points)}")
     points = points.float()
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(draws.number(seed, "geometry.kmeans"))
     with full_precision():
         results = [_lloyd(points, _start(points, k, generator), iterations) for _ in range(starts)]
     return min(results, key=lambda result: result[2])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stages.base import draws
+
 if TYPE_CHECKING:
     from umap import UMAP
 
@@ -65,7 +67,7 @@ def umap(
 
 def compile_umap() -> None:
     """Compiles what UMAP needs, for all later processes of this environment: half a minute, once."""
-    umap(np.random.default_rng(0).normal(size=(64, 8)), seed=0)
+    umap(draws.rng(0, "geometry.compile_umap").normal(size=(64, 8)), seed=0)
 
 
 def _neighbours(points: np.ndarray) -> Neighbours:
@@ -87,7 +89,7 @@ def _mapper(start: np.ndarray, seed: int, min_dist: float, neighbours: Neighbour
         min_dist=min_dist,
         init=start,
         precomputed_knn=(indices.astype(np.int32), distances.astype(np.float32), None),
-        random_state=seed,
+        random_state=draws.number(seed, "geometry.umap", bits=32),
         n_jobs=1,
     )
 
@@ -96,7 +98,7 @@ def _start(points: np.ndarray, seed: int, dimensions: int) -> np.ndarray:
     """PCA on a scale of 10, with a little noise that parts equal points."""
     start = pca(points, dimensions)
     start *= 10 / max(float(np.abs(start).max()), 1e-30)
-    return start + np.random.default_rng(seed).normal(scale=1e-4, size=start.shape).astype(np.float32)
+    return start + draws.rng(seed, "geometry.umap_start").normal(scale=1e-4, size=start.shape).astype(np.float32)
 
 
 def _keep_compiled() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from stages.base import draws
+
 SILHOUETTE_IMAGES = 10_000  # all pairs of them are compared
 
 
@@ -16,7 +18,7 @@ def silhouette(features: np.ndarray, clusters: np.ndarray, *, images: int = SILH
     from sklearn.metrics import silhouette_score
 
     if len(features) > images:
-        sample = np.sort(np.random.default_rng(0).choice(len(features), images, replace=False))
+        sample = np.sort(draws.rng(0, "geometry.silhouette").choice(len(features), images, replace=False))
         features, clusters = features[sample], clusters[sample]
     if not 2 <= len(np.unique(clusters)) < len(features):
         return None

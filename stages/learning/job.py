@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stages import encoders, regimes
+from stages.base import draws
 from stages.base.errors import UserError
 from stages.supervision import exposure
 from stages.supervision.exposure import Told
@@ -54,7 +55,9 @@ class Job:
         """A model trained on the labels told, and its history: from the encoder in the folder `start` or, in a later
         round, from the weights of the checkpoint `before`. A run that was killed goes on from its checkpoint,
         `resume`."""
-        seed_all(seed, 0)
+        # a round that begins anew is the training that follows labels; one that goes on draws other batches
+        training = draws.number(seed, "train", 0 if before is None or number is None else number)
+        seed_all(training, 0)
         encoder = encoders.load(start)
         regime = regimes.member(self.settings.regime)
         classifier = regime.build(encoder, len(self.classes), self.settings, len(self.labels))
@@ -71,7 +74,7 @@ class Job:
             images,
             told,
             told.world,
-            seed=seed,
+            seed=training,
             hardware=self.hardware,
             resume=resume,
             validate=validate if len(self.held) else None,

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stages.base import draws
 from stages.geometry.neighbours import knn_accuracy, nearest
 from stages.measures.choice import told_enough
 from stages.measures.linear_probe import probe_accuracy
@@ -21,7 +22,7 @@ def common_radius(features: np.ndarray, device: torch.device) -> float:
     most have the same features."""
     n = len(features)
     points = torch.from_numpy(features).to(device)
-    sample = np.sort(np.random.default_rng(0).choice(n, min(SAMPLE, n), replace=False))
+    sample = np.sort(draws.rng(0, "measures.common_radius").choice(n, min(SAMPLE, n), replace=False))
     others = min(max(1, round(SHARE * n)), n - 1)
     distances, _ = nearest(points[torch.from_numpy(sample).to(device)], points, 1 + others)  # the first is itself
     return distances[:, -1].median().item()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
-from stages.base import families
+from stages.base import draws, families
 from stages.base.errors import UserError
 from stages.geometry.copies import alike, repeats, tiers
 
@@ -114,7 +114,7 @@ def _of_all(
     notes: tuple[str, ...],
 ) -> Selection:
     """A selection among the images `kinds` as one of the whole pool, with as many of the others as are missing."""
-    rng = np.random.default_rng([seed, 7])
+    rng = draws.rng(seed, "selection.copies")
     more = np.concatenate([rng.permutation(tier) for tier in others])[: budget - len(found.indices)]
     return replace(
         found,
@@ -143,7 +143,7 @@ def full_ranking(selection: Selection, first: np.ndarray, seed: int) -> np.ndarr
     """All n images, int64: the chosen first, in their order, then the others in an order drawn by seed, copies last.
     first: int64 [n], of each image the first equal picture of the pool."""
     chosen, every = selection.indices, np.arange(len(first), dtype=np.int64)
-    others = np.random.default_rng([seed, 2]).permutation(np.setdiff1d(every, chosen))
+    others = draws.rng(seed, "selection.others").permutation(np.setdiff1d(every, chosen))
     copies = repeats(others, first, chosen)
     return np.concatenate([chosen, others[~copies], others[copies]])
 

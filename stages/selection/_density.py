@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor
 
+from stages.base import draws
 from stages.base.errors import UserError
 from stages.geometry.silhouette import silhouette
 from stages.geometry.turns import by_shares, by_turns
@@ -66,7 +67,7 @@ def select(
     check_budget(budget, features)
     # only UMAP changes with the seed: without it, the clusters of the seed before are those of this one
     clustering = _clustered(cluster, _Itself(features), settings, seed if settings.reduction == "umap" else 0, device)
-    rng = np.random.default_rng([seed, 6])
+    rng = draws.rng(seed, "selection.density")
     distances = _to_means(clustering.points, clustering.clusters)
     order = distances if settings.pick == "nearest" else rng.random(len(features))
     spread = by_turns if settings.balance == "even" else by_shares

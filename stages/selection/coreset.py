@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 
+from stages.base import draws
 from stages.geometry.k_centre import k_centre
 from stages.selection import Selection, check_budget, normalised
 
@@ -25,7 +26,7 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     """The first image at random, then always the one farthest from all those chosen; the reason of each is its
     `distance` to the nearest chosen before it, NaN for the first."""
     check_budget(budget, features)
-    first = int(np.random.default_rng([seed, 4]).integers(len(features)))
+    first = int(draws.rng(seed, "selection.coreset").integers(len(features)))
     points = torch.from_numpy(normalised(features, settings.normalise)).to(device)
     picks = k_centre(points, budget, first=first)
     return Selection(picks.cpu().numpy(), None, {"distance": _to_earlier(points[picks]).cpu().numpy()})

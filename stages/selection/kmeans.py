@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, Field
 
+from stages.base import draws
 from stages.geometry.kmeans import kmeans
 from stages.geometry.turns import by_turns
 from stages.selection import Selection, check_budget, normalised
@@ -35,7 +36,7 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     centres, labels, _ = kmeans(points, -(-budget // settings.per_centroid), seed=seed)
     clusters = labels.cpu().numpy()
     distances = torch.cat([(x - centres[c]).norm(dim=1) for x, c in _blocks(points, labels)]).cpu().numpy()
-    order = distances if settings.pick == "nearest" else np.random.default_rng([seed, 3]).random(len(features))
+    order = distances if settings.pick == "nearest" else draws.rng(seed, "selection.kmeans").random(len(features))
     indices = by_turns(clusters, order, budget)
     return Selection(indices, clusters, {"distance": distances[indices]})
 

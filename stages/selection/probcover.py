@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, Field
 
+from stages.base import draws
 from stages.geometry.cover import Balls, max_cover, to_others
 from stages.geometry.kmeans import kmeans
 from stages.selection import Curve, Selection, check_budget, normalised
@@ -43,7 +44,7 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     limits = np.sort(apart.double().cpu().numpy())
     radius = _radius(limits, settings.purity) if settings.radius is None else settings.radius
     balls = Balls(points, radius, clusters, apart)
-    rank = np.random.default_rng([seed, 5]).permutation(len(points))
+    rank = draws.rng(seed, "selection.probcover").permutation(len(points))
     indices, gains = max_cover(balls, budget, rank)
     return Selection(
         indices,
@@ -68,7 +69,9 @@ def _curve(limits: np.ndarray, radius: float) -> Curve | None:
     if not np.isfinite(limits[-1]):
         return None
     which = np.unique(np.linspace(0, len(limits) - 1, POINTS).astype(np.int64))
-    return Curve(limits[which], 1 - which / len(limits), radius, "radius", "share of balls that are pure")
+    # two images that are each other's nearest have one limit, at which both balls are pure still
+    first = np.searchsorted(limits, limits[which])
+    return Curve(limits[which], 1 - first / len(limits), radius, "radius", "share of balls that are pure")
 
 
 def _notes(sizes: np.ndarray, gains: np.ndarray, limits: np.ndarray, settings: Settings) -> list[str]:

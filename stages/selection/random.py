@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel
 
+from stages.base import draws
 from stages.selection import Selection, check_budget
 
 if TYPE_CHECKING:
@@ -23,4 +24,4 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
     """Without replacement. A smaller budget buys the first images of a larger one."""
     check_budget(budget, features)
-    return Selection(np.random.default_rng([seed, 1]).permutation(len(features))[:budget].astype(np.int64), None)
+    return Selection(draws.rng(seed, "selection.random").permutation(len(features))[:budget].astype(np.int64), None)

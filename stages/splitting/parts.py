@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 
-from stages.base import families
+from stages.base import draws, families
 from stages.base.errors import UserError
 from stages.splitting.stratify import held_out, part_of
 
@@ -170,7 +170,7 @@ def _blocks(images: np.ndarray, indices: np.ndarray, block: int) -> Iterator[np.
 def _thinned(labels: np.ndarray, label: int, share: float, seed: int) -> np.ndarray:
     """The rows of a class that go; a smaller share keeps a subset of what a larger one keeps."""
     members = np.flatnonzero(labels == label)
-    stream = np.random.default_rng([seed, label, 1])  # the 1 tells it from the stream of held_out
+    stream = draws.rng(seed, "splitting.thinned", label)
     return stream.permutation(members)[part_of(share, len(members)) :]
 
 

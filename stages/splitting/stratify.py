@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stages.base import draws
 from stages.base.errors import UserError
 
 
@@ -25,7 +26,7 @@ def held_out(labels: np.ndarray, classes: list[str], share: float, seed: int, ke
                 f"{key}={share:g} would take all {len(members)} images of class {name}; "
                 f"lower it, or add images to the class"
             )
-        mask[np.random.default_rng([seed, label]).permutation(members)[:count]] = True
+        mask[draws.rng(seed, "splitting.held_out", label).permutation(members)[:count]] = True
     return mask
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.base import draws
 from stages.supervision.schedule import Schedule
 
 NEVER = np.iinfo(np.int32).max
@@ -90,7 +91,7 @@ def gradual(
     # an image of unknown class belongs to no class that could be held back
     shown_at = np.where(labels >= 0, appears[labels], 0).astype(np.int32)
     told_at = np.full(len(labels), NEVER, np.int32)
-    generator = np.random.default_rng([seed, 1])
+    generator = draws.rng(seed, "supervision.redraw")
     redrawn: list[np.ndarray] = []
     for epoch in range(epochs):
         candidates = bought[shown_at[bought] <= epoch]

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
-from stages.base import families
+from stages.base import draws, families
 from stages.base.errors import UserError
 
 Shape = Literal["linear", "step", "cosine"]
@@ -64,7 +64,7 @@ class Schedule(BaseModel, extra="forbid", frozen=True):
         if self.class_order == "given":
             return np.arange(len(classes))
         if self.class_order == "random":
-            return np.random.default_rng(seed).permutation(len(classes))
+            return draws.rng(seed, "supervision.class_order").permutation(len(classes))
         return np.array([classes.index(name) for name in self.class_order])
 
     def classes_seen(self, epoch: int, classes: int) -> int:

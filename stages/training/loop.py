@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from stages.base import draws
 from stages.base.errors import UserError
 from stages.supervision.exposure import Told, World
 from stages.training import checkpoint, measure, memory, optimiser
@@ -37,8 +38,9 @@ class Hardware:
 
 
 def seed_all(seed: int, epoch: int) -> None:
-    """Seeds torch's default generators, all devices: (seed, 0) for first weights, (seed, e) for epoch e from 1."""
-    torch.manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1))
+    """Seeds torch's default generators, all devices: (seed, 0) for first weights, (seed, e) for epoch e from 1. The
+    seed is that of a training: draws.number tells pretraining from what follows it."""
+    torch.manual_seed(draws.number(seed, "training.epoch", epoch))
 
 
 def fit(
