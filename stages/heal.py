@@ -1,9 +1,9 @@
 """python -m stages.heal: mends what a killed DVC left half-written, so that the same command goes on.
 
-DVC 3.67 writes three kinds of files in place: .dvc/tmp/rwlock at every stage that it looks at, dvc.lock after every
-stage that ran, and .dvc/tmp/exps/run/*/*.run at an experiment. Killed in between it leaves one empty or cut off, and
-each later command fails. `make repro` calls this before `dvc repro`. What DVC can read stays as it is, and so does what
-a living DVC holds.
+DVC 3.67 writes these files in place: .dvc/tmp/rwlock at every stage that it looks at, dvc.lock after every stage that
+ran, .dvc/tmp/exps/rwlock and .dvc/tmp/exps/run/*/*.run at an experiment. Killed in between it leaves one empty or cut
+off, and each later command fails. `make repro` calls this before `dvc repro`. What DVC can read stays as it is, and so
+does what a living DVC holds.
 """
 
 from __future__ import annotations
@@ -45,9 +45,12 @@ def heal(folder: Path) -> Iterator[str]:
     tmp = folder / ".dvc" / "tmp"
     if not tmp.is_dir():
         return
-    with _held(tmp / "rwlock.lock") as mine:
-        if mine and (said := _rwlock(tmp / "rwlock")):
-            yield said
+    # of stages, and of experiments
+    for room in (tmp, tmp / "exps"):
+        if room.is_dir():
+            with _held(room / "rwlock.lock") as mine:
+                if mine and (said := _rwlock(room / "rwlock")):
+                    yield said
     with _held(tmp / "lock") as mine:
         if mine and (said := _dvc_lock(folder / "dvc.lock")):
             yield said

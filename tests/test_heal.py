@@ -94,7 +94,10 @@ def test_a_conflict_of_git_is_left_alone(reproduced: Path, folder: Path) -> None
     assert (folder / "dvc.lock").read_text() == text
 
 
-@pytest.mark.parametrize(("file", "lock"), [("dvc.lock", "lock"), (".dvc/tmp/rwlock", "rwlock.lock")])
+@pytest.mark.parametrize(
+    ("file", "lock"),
+    [("dvc.lock", "lock"), (".dvc/tmp/rwlock", "rwlock.lock"), (".dvc/tmp/exps/rwlock", "exps/rwlock.lock")],
+)
 def test_what_a_living_dvc_holds_is_left_alone(folder: Path, file: str, lock: str) -> None:
     (folder / file).touch()
     with (folder / ".dvc" / "tmp" / lock).open("w") as held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -21,7 +22,14 @@ def begin() -> None:
 
 
 def imported() -> None:
-    """To be called when all is imported: Ctrl-C is an exception again, and the collector works."""
+    """To be called when all is imported: Ctrl-C is an exception again, the collector works, and any name can be
+    printed."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a terminal shows what it can; a file is UTF-8, as all of the project's
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if not gc.isenabled():

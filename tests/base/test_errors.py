@@ -108,6 +108,13 @@ def test_output_that_nobody_reads_any_more_ends_in_silence(lines: int) -> None:
     assert process.wait(10) == 141
 
 
+def test_any_name_can_be_printed_whatever_the_language_of_the_machine() -> None:
+    program = "from stages.base.errors import run; run(lambda: print('\u732b, \u0441\u043e\u0431\u0430\u043a\u0430'))"
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, check=False)
+    assert done.stdout.decode() == "\u732b, \u0441\u043e\u0431\u0430\u043a\u0430\n", done.stderr
+
+
 def test_an_output_that_is_full_is_one_line() -> None:
     program = "from stages.base.errors import run; run(lambda: print('a table'))"
     with Path("/dev/full").open("w") as full:
