@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from stages import datasets
+from stages.base import readable
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
 from stages.datasets import Dataset, Part, Settings, member
@@ -64,7 +65,9 @@ def _load(settings: Settings, root: Path, scratch: Path) -> Dataset:
 def _rooted(settings: Settings, root: Path) -> Settings:
     """A relative path in `source` is meant from the project, not from the temporary copy of an experiment."""
     source = settings.source
-    if source is None or "://" in source or Path(source).expanduser().is_absolute() or Path(source).exists():
+    if source is None or "://" in source or source.startswith("~"):
+        return settings
+    if Path(source).is_absolute() or readable.unfit(Path(source)) is None:
         return settings
     return settings.model_copy(update={"source": str(root / source)})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stages.answers import label_studio, table
 from stages.answers._answer import Answer, Images
+from stages.base import readable
 from stages.base.errors import UserError
 
 _READERS: dict[str, Callable[[Path], list[Answer]]] = {".csv": table.read, ".json": label_studio.read}
@@ -26,11 +27,11 @@ def read(path: Path) -> list[Answer]:
 def read_all(path: Path) -> list[Answer]:
     """The same with the images that were left without a label, in files that hold any: a file that holds none has not
     been worked on."""
+    if (reason := readable.unfit(path)) is not None:
+        raise UserError(f"labels.file={path}: {reason}; give a path that exists, or data/none for no file")
     if path.is_dir():
         inside = (file for file in sorted(path.rglob("*")) if file.is_file() and file.suffix.lower() in _READERS)
         return [one for file in inside if not _hidden(file.relative_to(path)) for one in read_all(file)]
-    if not path.exists():
-        raise UserError(f"labels.file={path}: no such file; give a path that exists, or data/none for no file")
     if path.suffix.lower() not in _READERS:
         raise UserError(f"labels.file={path}: neither .csv nor .json; give a file or a folder that stages.export wrote")
     found = _READERS[path.suffix.lower()](path)

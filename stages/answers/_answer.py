@@ -9,6 +9,8 @@ from pathlib import Path
 
 from stages.base.errors import UserError
 
+LARGEST = 1 << 28  # bytes in one file: some hundred thousand tasks
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -21,7 +23,10 @@ class Answer:
 
 
 def text_of(path: Path) -> str:
-    """The file as text, without a byte order mark. Raises UserError, with the line, for other bytes than UTF-8."""
+    """The file as text, without a byte order mark. Raises UserError for one that is too large, and, with the line, for
+    other bytes than UTF-8."""
+    if (size := path.stat().st_size) > LARGEST:
+        raise UserError(f"{path} has {size:,} bytes, above the {LARGEST:,} allowed; cut it into files of one folder")
     data = path.read_bytes()
     try:
         return data.decode("utf-8-sig")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.answers._answer import Answer, text_of, tidy
+from stages.base import readable
 from stages.base.errors import UserError
 
 # controls of config.xml: the answer, and our cluster, which comes back with it
@@ -26,6 +27,8 @@ def read(path: Path) -> list[Answer]:
         tasks = json.loads(text_of(path))
     except json.JSONDecodeError as error:
         raise UserError(f"{path}, line {error.lineno}: not JSON: {error.msg}; export it again") from None
+    except (RecursionError, ValueError) as error:  # too deep, or a number of thousands of digits
+        raise UserError(f"{path}: not JSON of Label Studio ({readable.reason(error)}); export it again") from None
     if not isinstance(tasks, list):
         raise UserError(f"{path}: must be a list of tasks; export it from Label Studio as JSON or JSON-MIN")
     found = []
@@ -37,7 +40,8 @@ def read(path: Path) -> list[Answer]:
         full = isinstance(task.get("data"), dict)
         try:
             labels = [tidy(text) for text in (_annotated(task, where) if full else _texts(task.get(ANSWER)))]
-        except (AttributeError, KeyError, TypeError):
+            "".join(labels).encode()  # JSON may hold halves of letters
+        except (AttributeError, KeyError, RecursionError, TypeError, UnicodeEncodeError):
             raise UserError(f"{where}: not in Label Studio's format; export it again as JSON or JSON-MIN") from None
         image = (task["data"] if full else task).get("path")
         if isinstance(image, str):

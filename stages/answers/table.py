@@ -63,7 +63,10 @@ def _head(text: str, path: Path) -> tuple[str, list[str]]:
     """The separator, and the names of the columns, in small letters."""
     first = next(io.StringIO(text, newline=""), "")
     for separator in ",;\t":
-        names = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
+        try:
+            names = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
+        except csv.Error as error:
+            raise UserError(f"{path}, line 1: not CSV: {error}; mend the line") from None
         if all(names.count(name) == 1 for name in _WANTED):
             return separator, names
     wanted = "the first line must name the columns image and label, each once"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import http.client
+import string
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from stages.base import readable
 from stages.base.errors import UserError
 
 _BLOCK = 1 << 20
@@ -39,11 +41,29 @@ def official(address: str, digest: str, source: str | None, scratch: Path) -> Pa
 
 
 def is_url(source: str) -> bool:
-    """Whether `source` is an address. Raises UserError for one that is not http or https."""
+    """Whether `source` is an address. Raises UserError for one that is not http or https, or is broken."""
     scheme = source.split("://", 1)[0] if "://" in source else ""
     if scheme and scheme.lower() not in ("http", "https"):
         raise UserError(f"data.source={source}: only http:// and https:// addresses and local paths are read")
+    if scheme:
+        _sent(source)
     return bool(scheme)
+
+
+def _sent(url: str) -> str:
+    """The address in ASCII, as browsers send it. Raises UserError for what is no address."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        if not parts.hostname:
+            raise ValueError("it names no host")
+        host = parts.hostname.encode("idna").decode()
+        host = f"[{host}]" if ":" in host else host
+        port = "" if parts.port is None else f":{parts.port}"
+        user, at, _ = parts.netloc.rpartition("@")
+        path, query = (urllib.parse.quote(part, safe=string.punctuation) for part in (parts.path, parts.query))
+        return urllib.parse.urlunsplit((parts.scheme, f"{user}{at}{host}{port}", path, query, ""))
+    except ValueError as error:
+        raise UserError(f"data.source={url}: no address ({readable.reason(error)}); mend it") from error
 
 
 def file_name(url: str) -> str:
@@ -51,10 +71,14 @@ def file_name(url: str) -> str:
 
 
 def local(source: str) -> Path:
-    """A local file or folder. Raises UserError if there is none."""
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise UserError(f"data.source={source}: no such file or folder; give a path that exists, an address, or null")
+    """A local file or folder. Raises UserError if there is none, or something else."""
+    try:
+        path = Path(source).expanduser()
+        reason = readable.unfit(path)
+    except RuntimeError:
+        reason = "no such user"
+    if reason is not None:
+        raise UserError(f"data.source={source}: {reason}; give a path that exists, an address, or null")
     return path
 
 
@@ -74,7 +98,8 @@ def fetch(url: str, scratch: Path, digest: str | None) -> Path:
     What is left is used only if the server says that it still serves the same file (If-Range), or if there is
     a digest to hold the whole against; else the download starts anew. Raises UserError.
     """
-    stem = f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{file_name(url) or 'file'}"
+    name = file_name(url).replace("\0", "")[-50:] or "file"  # file systems allow 255 bytes, with the suffixes below
+    stem = f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name}"
     whole, partial, note = scratch / stem, scratch / f"{stem}.partial", scratch / f"{stem}.version"
     if whole.exists() and digest and measure(whole, digest) == digest:
         return whole
@@ -106,10 +131,10 @@ def _download(url: str, partial: Path, note: Path, resume_blindly: bool) -> None
                 partial.unlink(missing_ok=True)
                 continue
             raise _unreachable(url, f"HTTP {error.code} {error.reason}") from error
-        except (http.client.HTTPException, OSError) as error:
+        except (http.client.HTTPException, OSError, ValueError) as error:
             if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
                 raise  # the disk's, not the network's
-            problem = str(getattr(error, "reason", None) or error) or type(error).__name__
+            problem = str(getattr(error, "reason", None) or readable.reason(error))
         if (partial.stat().st_size if partial.exists() else 0) <= before:
             break
     raise _unreachable(url, problem)
@@ -120,15 +145,13 @@ def _stream(url: str, partial: Path, note: Path, start: int, resume_blindly: boo
     from tqdm import tqdm
 
     headers = {"User-Agent": "little-label-learners", "Accept-Encoding": "identity"}
-    version = note.read_text() if note.exists() else ""
+    version = note.read_text(encoding="latin-1") if note.exists() else ""  # as headers are
+    version = version if version.isprintable() else ""
     if start and version:
         headers |= {"Range": f"bytes={start}-", "If-Range": version}
     elif start and resume_blindly:
         headers["Range"] = f"bytes={start}-"
-    try:
-        request = urllib.request.Request(url, headers=headers)
-    except ValueError as error:
-        raise UserError(f"data.source={url}: {error}") from error
+    request = urllib.request.Request(_sent(url), headers=headers)
     with urllib.request.urlopen(request, timeout=_WAIT) as answer:
         place = str(answer.headers.get("Content-Range", ""))
         if answer.status != 206 or not place.startswith(f"bytes {start}-"):
@@ -137,9 +160,12 @@ def _stream(url: str, partial: Path, note: Path, start: int, resume_blindly: boo
             start = 0  # the server sends the whole file
             partial.unlink(missing_ok=True)  # before the note: old bytes never stand under a new version
         length = answer.headers.get("Content-Length")
+        if length and not (length.isascii() and length.isdecimal()):
+            raise http.client.HTTPException(f"the server says Content-Length: {length}")
         total = start + int(length) if length else None
         tag = answer.headers.get("ETag", "W/")  # a weak tag can't promise the same bytes
-        note.write_text(answer.headers.get("Last-Modified", "") if tag.startswith("W/") else tag)
+        version = answer.headers.get("Last-Modified", "") if tag.startswith("W/") else tag
+        note.write_text(version, encoding="latin-1")
         bar = tqdm(desc=file_name(url), initial=start, total=total, unit="B", unit_scale=True, disable=None)
         with bar, partial.open("r+b" if start else "wb") as file:
             file.seek(start)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeGuard
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from stages.base import readable
 from stages.base.errors import UserError
 
 # what training scripts wrap the weights in
@@ -20,18 +19,19 @@ _WRAPPERS = ("state_dict", "model", "model_state_dict")
 
 def read(path: Path) -> dict[str, Tensor]:
     """The named tensors of a .safetensors or a PyTorch file. Raises UserError for a file that is no such thing."""
-    if not path.is_file():
+    if readable.unfit(path) or not path.is_file():
         raise UserError(f"{path}: no such weight file; mend `weights`, or leave them to the hub")
-    try:
+
+    def said(reason: str) -> str:
+        return (
+            f"{path} is neither safetensors nor PyTorch weights ({reason}); fetch it again, or give a "
+            ".safetensors or .pth file that holds nothing but tensors"
+        )
+
+    with readable.refused(said, AssertionError, AttributeError, TypeError):
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(
-            f"{path} is neither safetensors nor PyTorch weights ({reason}); fetch it again, or give a "
-            ".safetensors or .pth file that holds nothing but tensors"
-        ) from None
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -77,8 +77,7 @@ def classes_in(found: Mapping[str, Tensor], classifier: str) -> int:
 
 def unavailable(name: str, error: Exception) -> UserError:
     """The refusal where a hub gave no weights."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return UserError(
-        f"the weights of {name} can't be had ({reason}); run once on a machine with a network (or with the hub's cache "
-        "copied over), or set `weights` to a local .safetensors or .pth file"
+        f"the weights of {name} can't be had ({readable.reason(error)}); run once on a machine with a network (or with "
+        "the hub's cache copied over), or set `weights` to a local .safetensors or .pth file"
     )

@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from stages.answers import read, read_all
+from stages.answers import _answer, read, read_all
 from stages.base.errors import UserError
 
 
@@ -28,9 +29,24 @@ def test_a_folder_without_answers_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("gone.csv", "no such file; give a path that exists"), ("x.xlsx", "neither .csv nor .json")]
+    ("name", "said"),
+    [
+        ("gone.csv", "no such file or folder; give a path that exists"),
+        ("x.xlsx", "neither .csv nor .json"),
+        ("x" * 300, "the name is too long; give a path"),
+        ("pipe.csv", "neither a file nor a folder"),
+    ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, name: str, said: str) -> None:
     (tmp_path / "x.xlsx").touch()
+    os.mkfifo(tmp_path / "pipe.csv")
     with pytest.raises(UserError, match=f"^labels.file={tmp_path / name}: {said}"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.json"])
+def test_a_file_too_large_for_answers_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(_answer, "LARGEST", 1999)
+    (tmp_path / name).write_bytes(b" " * 2000)
+    with pytest.raises(UserError, match=rf"{name} has 2,000 bytes, above the 1,999 allowed; cut it"):
         read(tmp_path / name)

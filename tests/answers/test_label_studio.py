@@ -103,3 +103,18 @@ def test_several_choices_are_several_answers(tmp_path: Path, several: Any) -> No
 def test_what_cannot_be_read_is_refused_by_its_task(tmp_path: Path, content: Any, said: str) -> None:
     with pytest.raises(UserError, match=rf"project-1\.json(, |: ){said}"):
         found(tmp_path / "project-1.json", content)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 100_000, "x.json: not JSON of Label Studio"),
+        ('[{"path": "1.png", "label": ' + "[" * 700 + "]" * 700 + "}]", "x.json"),
+        ('[{"id": ' + "9" * 5000 + "}]", "x.json: not JSON of Label Studio"),
+        ('[{"path": "1.png", "label": "\\ud83d"}]', "x.json, task 1: not in Label Studio's format"),
+    ],
+)
+def test_json_that_python_reads_by_half_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    """Too deep, a number too long, half a letter."""
+    with pytest.raises(UserError, match=rf"{said}.*export it again"):
+        found(tmp_path / "x.json", text)

@@ -61,6 +61,7 @@ def test_a_row_may_end_early_as_spreadsheets_leave_out_empty_last_cells(tmp_path
         ("", "line 1: the first line must name"),
         ("image,label\n1.png,cat\n2.png,Küche\n".encode("latin-1"), r"line 3: not UTF-8; save it as UTF-8 \(in Excel"),
         ("image,label\n1.png,cat\n".encode("utf-16"), "line 1: not UTF-8"),
+        ("x" * 200_000 + ",label\n", "line 1: not CSV: field larger than"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:

@@ -93,13 +93,15 @@ def noise(count: int, *shape: int) -> np.ndarray:
 
 
 class Server(HTTPServer):
-    """Serves `files` with ranges; `breaks` answers are cut after `cut` bytes; `log` holds the range asked for."""
+    """Serves `files` with ranges; `breaks` answers are cut after `cut` bytes; `log` holds the range asked for;
+    `length` is said in place of the true one."""
 
     files: dict[str, bytes]
     tag: str | None = '"one"'
     ranges = True
     breaks = 0
     cut = 0
+    length: str | None = None
     log: list[str | None]
 
     @property
@@ -132,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         if server.tag:
             self.send_header("ETag", server.tag)
-        self.send_header("Content-Length", str(len(data) - start))
+        self.send_header("Content-Length", server.length or str(len(data) - start))
         self.end_headers()
         rest = data[start:]
         if server.breaks > 0:

@@ -1,5 +1,8 @@
 import hashlib
+import os
+import re
 import socket
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -107,10 +110,67 @@ def test_a_local_file_is_held_against_the_official_digest(tmp_path: Path) -> Non
     assert path.exists()  # it is the user's
 
 
-@pytest.mark.parametrize("source", ["nowhere/f.gz", "ftp://nowhere.invalid/f.gz"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "nowhere/f.gz",
+        "~nobody-of-that-name/f.gz",
+        "/dev/zero",
+        "x" * 300,
+        "ftp://nowhere.invalid/f.gz",
+        "http:///f.gz",
+        "http://a..b/f.gz",
+        "http://nowhere.invalid:99999/f.gz",
+        "http://[nowhere/f.gz",
+    ],
+)
 def test_a_source_that_cannot_be_read_is_refused(tmp_path: Path, source: str) -> None:
-    with pytest.raises(UserError, match=rf"data\.source={source}"):
+    with pytest.raises(UserError, match=re.escape(f"data.source={source}: ")):
         _fetch.official("https://nowhere.invalid/f.gz", DIGEST, source, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_what_is_waited_for_without_end_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / kind
+    with socket.socket(socket.AF_UNIX) as unix:
+        os.mkfifo(path) if kind == "pipe" else unix.bind(str(path))
+        for source in (path, tmp_path):
+            with pytest.raises(UserError, match=r"neither a file nor a folder, but a pipe or a device; give a path"):
+                _fetch.official(f"https://nowhere.invalid/{kind}", DIGEST, str(source), tmp_path)
+
+
+def test_an_address_with_letters_outside_ascii(tmp_path: Path) -> None:
+    with serving({"f%C3%A9%20%25.bin?x=%C3%A9": DATA}) as server:
+        path = _fetch.fetch(f"{server.url}/fé %25.bin?x=é", tmp_path, DIGEST)
+        assert path.read_bytes() == DATA
+    with pytest.raises(UserError, match=r"can't download http://bücher\.invalid/f .*data\.source"):
+        _fetch.fetch("http://bücher.invalid/f", tmp_path, None)
+
+
+def test_a_long_name_in_an_address(tmp_path: Path) -> None:
+    name = "é" * 300 + ".zip"
+    with serving({urllib.parse.quote(name): DATA}) as server:
+        assert _fetch.fetch(f"{server.url}/{name}", tmp_path, None).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "1_000", "10, 10"])
+def test_a_length_that_is_no_number_is_the_servers_fault(tmp_path: Path, length: str) -> None:
+    with serving({"f": DATA}) as server:
+        server.length = length
+        with pytest.raises(
+            UserError, match=rf"can't download .*/f \(the server says Content-Length: {length}\); .*data"
+        ):
+            _fetch.fetch(f"{server.url}/f", tmp_path, None)
+
+
+@pytest.mark.parametrize("left", [b"\xff\0broken", b"one\r\nHost: other", '"é"'.encode("latin-1")])
+def test_a_broken_note_of_a_broken_download_is_passed_over(tmp_path: Path, left: bytes) -> None:
+    with serving({"f": DATA}) as server:
+        server.breaks, server.cut, server.ranges = 2, 3000, False
+        with pytest.raises(UserError):
+            _fetch.fetch(f"{server.url}/f", tmp_path, None)
+        next(tmp_path.glob("*.version")).write_bytes(left)
+        assert _fetch.fetch(f"{server.url}/f", tmp_path, None).read_bytes() == DATA
 
 
 def test_a_version_that_is_only_weakly_the_same_is_fetched_anew(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stages.base.errors import UserError
+from stages.hub import _weights
+
+
+def test_the_wrappers_of_training_scripts_are_taken_off(tmp_path: Path) -> None:
+    torch.save({"epoch": 1, "state_dict": {"module.a": torch.ones(2)}}, tmp_path / "x.pth")
+    assert _weights.read(tmp_path / "x.pth")["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("content", [1, [torch.ones(1)], {}, {"a": 1}, {1: torch.ones(1)}, torch.ones(2), None])
+def test_what_holds_no_weights_is_refused(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(UserError, match=r"x\.pth holds no named tensors; give the state_dict"):
+        _weights.read(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"PK\3\4", pickle.dumps(print), pickle.dumps([1], protocol=5), b"\x80\x02.", b"\x80\x02K\x01b."]
+)
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+def test_what_is_no_file_of_weights_is_refused(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=rf"{name} (is neither safetensors nor PyTorch|holds no named)"):
+        _weights.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["gone.pth", "x" * 300, "folder"])
+def test_what_is_no_file_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=r": no such weight file; mend `weights`"):
+        _weights.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["new.pth", "old.pth", "x.safetensors"])
+def test_damage_ends_in_one_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    tensors = {"layer.weight": torch.ones(3, 2), "layer.bias": torch.zeros(3)}
+    if name == "x.safetensors":
+        save_file(tensors, path)
+    else:
+        torch.save(tensors, path, _use_new_zipfile_serialization=name == "new.pth")
+    whole = path.read_bytes()
+    refused = 0
+    for seed in range(150):
+        draw = random.Random(f"{name}, {seed}")
+        found = bytearray(whole)
+        for _ in range(draw.choice([1, 1, 4])):
+            found[draw.randrange(len(found))] = draw.randrange(256)
+        path.write_bytes(found)
+        try:
+            _weights.read(path)
+        except UserError as error:
+            assert name in str(error) and "\n" not in str(error)
+            refused += 1
+    assert refused
