@@ -13,8 +13,10 @@ _TRUST = {"lars": 0.001, "larc": 0.02}
 
 
 class Rule(BaseModel, extra="forbid", frozen=True):
-    """The update rule. `momentum` is SGD's (Nesterov), LARS's (plain), and Adam's first beta; `weight_decay` acts on
-    kernels only, neither on biases nor on norms, and is decoupled from the gradient in adamw alone.
+    """The update rule. sgd has plain momentum, as MoCo, SimCLR and lightly have it; nesterov is SGD with Nesterov's, as
+    FixMatch and Wide ResNets have it (Sutskever et al. 2013). `momentum` is theirs, LARS's (plain), and Adam's first
+    beta; `weight_decay` acts on kernels only, neither on biases nor on norms, and is decoupled from the gradient in
+    adamw alone.
 
     lars (You et al. 2017, eq. 6) multiplies a kernel's gradient g, its weight decay included, by
     trust * |w| / (|g| + weight_decay * |w|), so that a step is the share rate * trust of the kernel, however long the
@@ -22,7 +24,7 @@ class Rule(BaseModel, extra="forbid", frozen=True):
     ceiling rather than a factor; trust is 0.02, apex's and solo-learn's. Biases and norms take plain steps of `rate`.
     """
 
-    name: Literal["adam", "adamw", "sgd", "lars", "larc"]
+    name: Literal["adam", "adamw", "sgd", "nesterov", "lars", "larc"]
     momentum: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
 
@@ -68,8 +70,9 @@ def build(rule: Rule, groups: dict[str, list[nn.Parameter]]) -> torch.optim.Opti
 
         clip = rule.name == "larc"
         return Lars(torch_groups, momentum=rule.momentum, trust_coeff=_TRUST[rule.name], trust_clip=clip)
-    if rule.name == "sgd":
-        nesterov = rule.momentum > 0
+    if rule.name in ("sgd", "nesterov"):
+        # torch refuses Nesterov's momentum of 0, which is none
+        nesterov = rule.name == "nesterov" and rule.momentum > 0
         sgd = torch.optim.SGD(torch_groups, lr=0.0, momentum=rule.momentum, nesterov=nesterov, fused=True)
         forget(sgd)
         return sgd

@@ -224,7 +224,7 @@ def test_flexible_thresholds_are_those_before_the_step_and_it_is_remembered() ->
 
 
 def test_the_learning_rate_ends_at_a_fifth() -> None:
-    rule = Optimiser(name="sgd", momentum=0.9, weight_decay=0.0005, rate=0.03, decay="cosine_7_16", warmup=0)
+    rule = Optimiser(name="nesterov", momentum=0.9, weight_decay=0.0005, rate=0.03, decay="cosine_7_16", warmup=0)
     for k in (0, 3, 8, 16):
         assert rule.at(k, 16) == pytest.approx(0.03 * math.cos(7 * math.pi * k / (16 * 16)))
     assert rule.at(16, 16) == pytest.approx(0.195 * 0.03, rel=1e-3)

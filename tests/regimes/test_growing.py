@@ -141,7 +141,7 @@ def test_the_copy_that_is_kept_draws_nothing() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("rule", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("rule", ["adam", "adamw", "sgd", "nesterov"])
 def test_a_unit_that_is_not_there_has_no_weights_and_no_moments(rule: str, tmp_path: Path) -> None:
     """Decay and momentum leave it at zero, so that a unit grows into a clean optimiser."""
     block = small("models", "supervised").optimiser.model_dump() | {"name": rule, "weight_decay": 0.1}

@@ -27,7 +27,7 @@ def step(model: nn.Module, rule: torch.optim.Optimizer) -> None:
     rule.step()
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "nesterov"])
 def test_a_step_after_restoring_is_the_step_that_would_have_been(name: str, tmp_path: Path) -> None:
     """Channels-last weights and their moments lie alike in memory, or a fused step would mix them up."""
     path = tmp_path / "state.safetensors"

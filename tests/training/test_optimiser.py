@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def test_constant() -> None:
     assert {rule.at(e, 10) for e in (0, 3.5, 10)} == {0.1}
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "lars", "larc"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "nesterov", "lars", "larc"])
 def test_weight_decay_is_for_kernels_only(name: str) -> None:
     layer = nn.Linear(2, 2)
     nn.init.ones_(layer.weight)
@@ -120,11 +120,30 @@ def test_lars_goes_on_from_a_checkpoint(name: str, momentum: float, tmp_path: Pa
     )
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("name", ["sgd", "nesterov"])
+def test_sgd_against_its_formula(name: Literal["sgd", "nesterov"], momentum: float) -> None:
+    """Sutskever et al. 2013, eqs. 1 to 4, as torch writes them: Nesterov's looks one step of momentum ahead."""
+    layer, rule = layer_with_gradients(0.1, Rule(name=name, momentum=momentum, weight_decay=0))
+    gradients = [parameter.grad for parameter in layer.parameters()]
+    expected = [parameter.detach().clone() for parameter in layer.parameters()]
+    for _ in range(3):
+        rule.step()
+    for weight, gradient in zip(expected, gradients, strict=True):
+        assert gradient is not None
+        buffer = torch.zeros_like(weight)
+        for _ in range(3):
+            buffer = momentum * buffer + gradient
+            weight -= 0.1 * (gradient + momentum * buffer if name == "nesterov" else buffer)
+    for parameter, weight in zip(layer.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.detach(), weight)
+
+
 def test_a_parameter_whose_first_gradient_comes_later_is_moved_as_by_the_plain_step() -> None:
     torch.manual_seed(0)
     early, late = (nn.Parameter(torch.rand(3, 3)) for _ in range(2))
     expected = late.detach().clone()
-    rule = build(Rule(name="sgd", momentum=0.9, weight_decay=0), {"model": [early, late]})
+    rule = build(Rule(name="nesterov", momentum=0.9, weight_decay=0), {"model": [early, late]})
     for group in rule.param_groups:
         group["lr"] = 0.1
     for step in range(3):
