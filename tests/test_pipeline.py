@@ -96,7 +96,7 @@ def test_every_stage_wrote_its_results(project: Path) -> None:
     assert done(project, "git", "status", "--porcelain") == ""
     # nothing half-written, and nothing left to go on from
     assert not list(project.rglob("*.partial"))
-    assert not [path for path in (project / ".scratch").iterdir() if path.is_dir() and path.name != "checked"]
+    assert not [path for path in (project / ".scratch").glob("*") if path.is_dir()]
 
 
 def test_a_second_run_runs_nothing(project: Path) -> None:
@@ -234,8 +234,6 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(copy: Path) -> Non
     assert not checkpoint()
     uninterrupted = {file.name: file.read_bytes() for file in result.iterdir()}
 
-    # the killed run is the first to check the parameters, and so imports more than the one that goes on
-    shutil.rmtree(copy / ".scratch" / "checked")
     repro = ["dvc", "repro", "--single-item", "train@supervised"]
     dvc = subprocess.Popen(repro, cwd=copy, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     scratch = wait_for(checkpoint).parent

@@ -32,7 +32,9 @@ class Choice(BaseModel, extra="forbid", frozen=True):
     @classmethod
     def _known(cls, model: str, info: ValidationInfo) -> str:
         library = info.data.get("library")
-        if library is not None and model not in (models := _LIBRARIES[library].names()):
+        if library is None or _LIBRARIES[library].knows(model):
+            return model
+        if model not in (models := _LIBRARIES[library].names()):
             near = difflib.get_close_matches(model, models, n=3, cutoff=0.4)
             raise ValueError(f"must be a model of {library}, of which the nearest are {', '.join(near) or models[:3]}")
         return model

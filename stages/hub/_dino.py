@@ -21,6 +21,10 @@ def names() -> list[str]:
     return sorted(_URLS)
 
 
+def knows(model: str) -> bool:
+    return model in _URLS
+
+
 def load(model: str, weights: Path | None, upscale: int | None, layer: str) -> Network:
     """The model with the weights of the file, or of the hub. Raises UserError, never takes random weights."""
     network = empty(model, upscale, layer)

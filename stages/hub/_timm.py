@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import nn
 from stages.base.errors import UserError
 from stages.hub import _weights
 from stages.hub._network import Network
+from stages.hub._source import registered
 
 
 def names() -> list[str]:
@@ -18,6 +20,18 @@ def names() -> list[str]:
     import timm
 
     return sorted({*timm.list_models(), *timm.list_models(pretrained=True)})
+
+
+def knows(model: str) -> bool:
+    """Whether timm's source registers that model, with that tag of weights. What it does not say plainly, `names`
+    knows."""
+    architecture, tagged, _ = model.partition(".")
+    text = registered("timm", r"^@register_model\ndef (\w+)\(").get(architecture)
+    if text is None or not tagged:
+        return text is not None
+    # as far as the next; those without weights are not listed
+    entry = re.search(rf"^    ['\"]{re.escape(model)}['\"]: (.*?)^(    ['\"]|}})", text, re.DOTALL | re.MULTILINE)
+    return entry is not None and re.search(r"^[^#\n]*(hf_hub_id|url)=['\"]\w", entry[1], re.MULTILINE) is not None
 
 
 def load(model: str, weights: Path | None, upscale: int | None, layer: str) -> Network:

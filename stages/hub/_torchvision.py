@@ -10,6 +10,7 @@ from torch import nn
 from stages.base.errors import UserError
 from stages.hub import _weights
 from stages.hub._network import Network
+from stages.hub._source import registered
 
 # what their builders change when they load the published weights; the input then is normalised once more inside
 _AS_PUBLISHED: dict[str, dict[str, Any]] = {
@@ -24,6 +25,11 @@ def names() -> list[str]:
     from torchvision import models
 
     return models.list_models(module=models)
+
+
+def knows(model: str) -> bool:
+    """Whether torchvision's source registers that model. What it does not say plainly, `names` knows."""
+    return model in registered("torchvision", r"^@register_model\(\)\n(?:[@ )].*\n)*def (\w+)\(")
 
 
 def load(model: str, weights: Path | None, upscale: int | None, layer: str) -> Network:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import typing
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from stages import datasets
-from stages.base import families
+from stages.base import excerpt, families
 from stages.base.errors import UserError
 from stages.project import evaluation, keys
 from stages.project.reading import load_yaml
@@ -50,11 +49,19 @@ class Blocks(Mapping[str, Block]):
     def __getitem__(self, name: str) -> Block:
         if name not in self.raw:
             raise UserError(f"{FILE}: no {self.section}.{name}: {families.choices(name, self.raw)}")
+        return self._parsed(name, families.load)
+
+    def checked(self) -> dict[str, Block]:
+        """All blocks by name, each held against an excerpt of its member, without the network beside its Settings:
+        fit to be asked, not to be built from."""
+        return {name: self._parsed(name, _excerpt) for name in self}
+
+    def _parsed(self, name: str, load: Load) -> Block:
         where, block = f"{self.section}.{name}", self.raw[name]
         if self.section == "models" and isinstance(block.get("acquisition"), dict):
-            acquisition = _settings("acquisition", "name", block["acquisition"], f"{where}.acquisition")
+            acquisition = _settings("acquisition", "name", block["acquisition"], f"{where}.acquisition", load)
             block = {**block, "acquisition": acquisition}
-        return typing.cast(Block, _settings(*FAMILIES[self.section], block, where))
+        return typing.cast(Block, _settings(*FAMILIES[self.section], block, where, load))
 
     def named(self, arguments: list[str]) -> str:
         """The one name on a stage's command line. Raises UserError for none, several, and one that is not here."""
@@ -148,13 +155,12 @@ class Params:
                 _known(f"models.{name}.init", block["init"], self.pretrain)
 
     def check_blocks(self) -> None:
-        """Parses every block of every family, which imports every member in use."""
-        for blocks in (self.pretrain, self.extractors, self.strategies, self.models):
-            for name in blocks:
-                blocks[name]
+        """Parses every block of every family. Imports no member, and so no torch."""
+        self.pretrain.checked(), self.extractors.checked(), self.strategies.checked()
+        models = self.models.checked()
         # of keys that are known
         keys.check_seen(self.raw, FILE)
-        for name, block in self.models.items():
+        for name, block in models.items():
             try:
                 block.told_by(self.schedule)
             except ValidationError as error:
@@ -186,36 +192,28 @@ class Params:
 
 
 def read(path: Path = FILE) -> Params:
-    """Reads and checks the whole file.
-
-    The check of all blocks imports torch, so that its success is remembered by a hash of the file and the code:
-    a stage that needs no torch then imports none. Raises UserError with the full key, the value and what is allowed.
-    """
+    """Reads and checks the whole file. Raises UserError with the full key, the value and what is allowed."""
     params = Params(load_yaml(path))
-    text = path.read_text(encoding="utf-8")
-    stamp = Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / "checked" / _digest(text)
-    if not stamp.exists():
-        params.check_blocks()
-        stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.touch()
+    params.check_blocks()
     return params
 
 
-def _digest(text: str) -> str:
-    digest = hashlib.sha256(text.encode())
-    for source in sorted(Path(__file__).parent.parent.rglob("*.py")):
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:32]
+# finds a member of a family by its name
+Load = Callable[[str, str], ModuleType]
 
 
-def _settings(family: str, key: str, block: Mapping[str, Any], where: str) -> BaseModel:
+def _excerpt(family: str, name: str) -> ModuleType:
+    return excerpt.module(f"stages.{family}.{name}")
+
+
+def _settings(family: str, key: str, block: Mapping[str, Any], where: str, load: Load) -> BaseModel:
     """The block as the Settings of the member that its key names."""
     member = block.get(key)
     if member not in families.names(family):
         known = families.choices(str(member), families.names(family))
         wrong = f"={shown(member)}: no file of stages/{family}/" if key in block else ": missing"
         raise UserError(f"{FILE}: {where}.{key}{wrong}; {known}")
-    settings: type[BaseModel] = families.load(family, str(member)).Settings
+    settings: type[BaseModel] = load(family, str(member)).Settings
     return _parse(settings, block, where)
 
 

@@ -285,32 +285,45 @@ def test_a_name_on_the_command_line() -> None:
 
 READ = """
 import sys
+from stages import preset
 from stages.project import params
 from stages.base.errors import run
-run(params.read)
-sys.exit(3 if "torch" in sys.modules else 0)
+
+def check():
+    raw = params.read().raw
+    for name in preset.names():
+        params.Params(preset.overlay(raw, preset.load(name))).check_blocks()
+
+run(check)
+assert not {"torch", "torchvision", "timm", "sklearn", "scipy"} & set(sys.modules)
 """
 
 
-def test_a_good_file_is_checked_once_without_torch_afterwards_and_a_changed_one_anew(tmp_path: Path) -> None:
+def test_parameters_are_checked_without_torch_and_a_wrong_value_is_refused_as_with_it(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text((ROOT / FILE).read_text())
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    def read() -> subprocess.CompletedProcess[str]:
+    def read(raw: dict[str, Any]) -> tuple[int, str]:
+        path.write_text(blocks.written(raw))
         command = [sys.executable, "-c", READ]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stderr
 
-    assert read().returncode == 3
-    assert read().returncode == 0
+    assert read(blocks.base()) == (0, "")
+    wrong = changed("models.gradual.temperature", 0)
+    assert read(wrong) == (1, f"error: {refusal(wrong)}\n")
+    hub = {"method": "hub", "library": "timm", "model": "resnet5O", "upscale": None, "weights": None}
+    wrong = changed("pretrain.simclr", hub)
+    code, said = read(wrong)
+    assert (code, said) == (1, f"error: {refusal(wrong)}\n")
+    assert "must be a model of timm, of which the nearest are resnet50" in said
 
-    raw = blocks.base()
-    raw["models"]["gradual"]["temperature"] = 0
-    path.write_text(blocks.written(raw))
-    done = read()
-    assert (done.returncode, done.stderr) == (
-        1,
-        "error: params.yaml: models.gradual.temperature=0: must be greater than 0\n",
-    )
-    # what was refused is not remembered as good
-    assert read().returncode == 1
+
+def test_a_block_is_built_from_its_member_itself_after_its_excerpt_was_checked() -> None:
+    parameters = Params(blocks.base())
+    parameters.check_blocks()
+    for section, (family, key) in FAMILIES.items():
+        named = getattr(parameters, section)
+        for name in named:
+            block = named[name]
+            assert type(block) is families.load(family, getattr(block, key)).Settings

@@ -60,7 +60,7 @@ def test_the_key_follows_parameters_and_inputs(tmp_path: Path) -> None:
     (tmp_path / "input").write_text("a")
     first = checkpoint.key({"rate": 1}, [tmp_path])
     assert first == checkpoint.key({"rate": 1}, [tmp_path])
-    # a process that has imported less, as when the parameters were checked before, finds the same
+    # a process that has imported less finds the same
     code = "from pathlib import Path; from stages.training import checkpoint; import sys\n"
     code += f"print(checkpoint.key({{'rate': 1}}, [Path({str(tmp_path)!r})]))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == first
