@@ -126,13 +126,14 @@ def _at_least(indices: Tensor, count: int) -> Tensor:
 def shuffled(indices: Tensor, batch_size: int, steps: int | None) -> Iterator[Tensor]:
     """Batches of a random order of `indices`; with `steps`, that many batches, from as many orders as it takes.
 
-    One pass ends with the partial batch, unless it holds a single image, for which batch norm has no variance. Fewer
-    images than a batch make one batch of all of them.
+    One pass shows each image once, in as few batches as it takes, all of one size up to one image: a last batch of two
+    would be a whole step of a contrast with two images. A lone image, for which batch norm has no variance, is left
+    out. Fewer images than a batch make one batch of all of them.
     """
     size = min(batch_size, len(indices))
     if steps is None:
         order = indices[torch.randperm(len(indices), device=indices.device)]
-        for batch in order.split(size):
+        for batch in order.tensor_split(max(1, -(-len(order) // max(size, 1)))):
             if len(batch) > 1 or len(indices) == 1:
                 yield batch
         return

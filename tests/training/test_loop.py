@@ -39,11 +39,23 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, monkeypatch: pytest
     assert torch.equal(first.head.weight, again.head.weight)
 
 
-def test_one_pass_takes_every_image_once_and_leaves_out_a_lone_last_one() -> None:
-    batches = list(shuffled(torch.arange(10), 4, None))
-    assert [len(batch) for batch in batches] == [4, 4, 2]
-    assert sorted(torch.cat(batches).tolist()) == list(range(10))
-    assert [len(batch) for batch in shuffled(torch.arange(9), 4, None)] == [4, 4]
+@pytest.mark.parametrize(
+    ("images", "size", "expected"),
+    [
+        (1026, 512, [342, 342, 342]),
+        (1024, 512, [512, 512]),
+        (10, 4, [4, 3, 3]),
+        (3, 4, [3]),
+        (1, 4, [1]),
+        (5, 2, [2, 2]),
+    ],
+)
+def test_one_pass_takes_every_image_once_in_batches_of_one_size(images: int, size: int, expected: list[int]) -> None:
+    """1,026 images at 512 were 512, 512 and 2: a whole step of NT-Xent on two. Only a lone last image is left out."""
+    batches = list(shuffled(torch.arange(images), size, None))
+    assert [len(batch) for batch in batches] == expected
+    seen = torch.cat(batches).tolist()
+    assert len(set(seen)) == len(seen) == sum(expected)
 
 
 def test_a_number_of_steps_takes_as_many_passes_as_it_needs() -> None:
