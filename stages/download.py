@@ -36,7 +36,7 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
 
     Raises UserError.
     """
-    with _alone(scratch):
+    with _alone(scratch), _without_arrays(scratch):
         dataset = datasets.assembled(settings, lambda one, room: _load(one, root, room), scratch)
         if not len(dataset.train.images):
             raise UserError(f"data.name={settings.name}: no training image in the source")
@@ -48,6 +48,8 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
                 _write(part, folder / name)
             layout.write_json(folder / "description.json", _description(settings, dataset, digest.hexdigest()))
         shutil.rmtree(scratch)
+    for note in dataset.notes:
+        print(note)
     print(
         f"{target}: {len(dataset.train.images):,} training and {len(dataset.test.images):,} test images, "
         f"{settings.size} px, {len(dataset.classes)} classes"
@@ -84,6 +86,19 @@ def _alone(scratch: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         scratch.mkdir(exist_ok=True)
         yield
+
+
+@contextmanager
+def _without_arrays(scratch: Path) -> Iterator[None]:
+    """Leaves no array behind, and an empty folder neither: only what a download from the network goes on from."""
+    try:
+        yield
+    finally:
+        for array in scratch.rglob("*.npy"):
+            array.unlink()
+        for folder in (scratch / "extra", scratch):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _write(part: Part, folder: Path) -> None:

@@ -61,7 +61,7 @@ def export(
     done = batch.answered(answers.read_all(path) if path else [], pool)
     wanted = min(_left(parameters, strategy, budget, done), _open(parameters, pool, choice, done))
     trained = None if model is None else _trained(parameters, model, seed, classes)
-    data, read = _data()
+    data, read = _data(parameters.data.max_pixels)
     origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
     handed = batch.hand_out(origin, pool, choice, done, min(wanted, MOST), trained, read)
     handout.write(folder, handed, prefix)
@@ -122,12 +122,12 @@ def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> T
     return Trained(encoder, head, settings.acquisition, device, half(parameters.compute, device))
 
 
-def _data() -> tuple[str, Reader | None]:
+def _data(max_pixels: float) -> tuple[str, Reader | None]:
     """What people know the data by, and what gives the originals, if the set has any."""
     facts = layout.read_json(layout.RAW / "description.json")
     originals = getattr(families.load("datasets", facts["name"]), "originals", None)
     data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
-    return data, None if originals is None else partial(originals, facts["source"])
+    return data, None if originals is None else partial(originals, facts["source"], max_pixels=max_pixels)
 
 
 def _said(folder: Path, handed: Handout, wanted: int, done: Answered) -> str:

@@ -164,3 +164,29 @@ def test_a_temporary_copy_reads_the_project_s_source_and_keeps_its_scratch_there
     assert facts["source"] == "pets"  # as in the parameters: the copy's data is the same data
     assert (tmp_path / ".scratch").exists()
     assert not (copy / ".scratch").exists()
+
+
+def test_a_refused_download_leaves_no_arrays() -> None:
+    pack(Path("pets"), FILES | {"train/cat/9.png": b"no picture"})
+    with pytest.raises(UserError, match=r"train/cat/9\.png"):
+        fetched("pets")
+    assert not Path(".scratch/download").exists()
+
+
+def test_what_a_refused_download_leaves_is_what_the_next_goes_on_from() -> None:
+    data = pack(Path("pets.tar.gz"), FILES).read_bytes()
+    Path(".scratch/download").mkdir(parents=True)
+    Path(".scratch/download/train.npy").touch()  # of one that was killed
+    with serving({"pets.tar.gz": data}) as server:
+        server.breaks, server.cut, server.ranges = 2, 500, False
+        with pytest.raises(UserError, match="can't download"):
+            fetched(f"{server.url}/pets.tar.gz")
+    left = [path.suffix for path in Path(".scratch/download").iterdir()]
+    assert sorted(left) == [".partial", ".version"]
+
+
+def test_what_is_passed_over_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    fetched(pack(Path("pets"), FILES | {"train/cat/notes.txt": b"a cat", "@eaDir/1.jpg": b"x"}))
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "passed over, since they are no pictures: 1 file (train/cat/notes.txt)"
+    assert said[1] == "passed over, as systems put it there or it is hidden: 1 '@eaDir'"

@@ -69,6 +69,7 @@ def handed(budget: int | str = 6, file: str = "data/none", **options: Any) -> li
     """Exports, and reads labels.csv."""
     parameters: Any = SimpleNamespace(
         seeds=SEEDS,
+        data=SimpleNamespace(max_pixels=180),
         compute=Compute(device="cpu", precision="fp32", compile=False),
         labels=Labels(strategy="kmeans", budget=budget, file=file),
         models={"probe": SimpleNamespace(acquisition=options.get("acquisition") or acquisition("ranking"))},

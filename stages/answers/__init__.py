@@ -9,6 +9,7 @@ from stages.answers import label_studio, table
 from stages.answers._answer import Answer, Images
 from stages.base import readable
 from stages.base.errors import UserError
+from stages.base.litter import litter
 
 _READERS: dict[str, Callable[[Path], list[Answer]]] = {".csv": table.read, ".json": label_studio.read}
 
@@ -17,7 +18,8 @@ __all__ = ["Answer", "Images", "read", "read_all"]
 
 def read(path: Path) -> list[Answer]:
     """The answers of a CSV file, a JSON file, or all such files of a folder and the folders in it, in the order of
-    their names; hidden ones and other kinds are passed over. An image without a label is no answer.
+    their names; hidden ones, other kinds and what a system put there, such as #recycle, are passed over. An image
+    without a label is no answer.
 
     Raises UserError, which names the file and the line or task.
     """
@@ -39,4 +41,4 @@ def read_all(path: Path) -> list[Answer]:
 
 
 def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    return any(map(litter, path.parts))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stages.base.errors import UserError
+from stages.base.names import composed
 
 LARGEST = 1 << 28  # bytes in one file: some hundred thousand tasks
 
@@ -38,7 +38,7 @@ def text_of(path: Path) -> str:
 def tidy(text: str) -> str:
     """Without spaces around, and with single ones inside; letters with accents in their composed form, as most programs
     write them."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(composed(text).split())
 
 
 class Images:

@@ -9,7 +9,7 @@ kind of labels says so in `LABELS`, a tuple such as ("fine", "coarse"). One that
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, cast
 
@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from stages.base import families
+from stages.base.names import ClassName
 
 
 class Extra(BaseModel, extra="forbid", frozen=True):
@@ -26,7 +27,7 @@ class Extra(BaseModel, extra="forbid", frozen=True):
     name: str
     source: str | None
     labels: Literal["fine", "coarse"]
-    classes: Annotated[int, Field(ge=1)] | Annotated[list[str], Field(min_length=1)] | None
+    classes: Annotated[int, Field(ge=1)] | Annotated[list[ClassName], Field(min_length=1)] | None
 
     @field_validator("name")
     @classmethod
@@ -48,13 +49,15 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     """The section `data` of params.yaml.
 
     `source`: null for the official address; else a mirror (a base URL), the URL of the file, or a local path.
-    `size`: side of the square images in pixels. `labels`: coarse only where a set has coarse labels.
+    `size`: side of the square images in pixels. `max_pixels`: of one picture before that, in millions; a larger one may
+    be a bomb. `labels`: coarse only where a set has coarse labels.
     `test_share` and `seed`: how a set without a test part is split. `extra`: null, or what _extra.py adds.
     """
 
     name: str
     source: str | None
     size: int = Field(ge=8, le=512)
+    max_pixels: float = Field(gt=0, le=4000)
     labels: Literal["fine", "coarse"]
     test_share: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
@@ -85,11 +88,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Both parts, and the names of the classes, whose places are the labels: none if nothing is labelled."""
+    """Both parts, and the names of the classes, whose places are the labels: none if nothing is labelled. `notes`: what
+    its user wants to know of how it was read, a line each."""
 
     train: Part
     test: Part
     classes: list[str]
+    notes: list[str] = field(default_factory=list)
 
 
 def assembled(settings: Settings, load: Callable[[Settings, Path], Dataset], scratch: Path) -> Dataset:

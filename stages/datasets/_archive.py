@@ -6,14 +6,18 @@ import os
 import stat
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from stages.base import readable
 from stages.base.errors import UserError
+from stages.base.litter import litter
+from stages.base.names import composed, existing
 from stages.datasets import _streams
 
 # more is no set of pictures, and may be a bomb
@@ -22,34 +26,36 @@ LONGEST = 1024  # characters in one path, as in macOS; names are kept at the wid
 MOST = 1 << 22  # files and folders
 HEADERS = 1 << 20  # bytes of a tar's headers between two files
 _PIECE = 1 << 16
-_LITTER = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}
 
 
 @dataclass(frozen=True)
 class Entry:
     """One file or folder: its path inside the source with `/`, its kind (stat.S_IFREG ...), its size in bytes.
 
-    An archive's `read` holds until the next entry is asked for, a directory's for ever and in any thread.
+    `read` gives its bytes, `head` so many of the first. Of an archive's entry one of both may be called, before the
+    next entry is asked for; of a directory's each, at any time and in any thread.
     """
 
     name: str
     kind: int
     size: int
     read: Callable[[], bytes]
+    head: Callable[[int], bytes]
 
     @property
     def folder(self) -> bool:
         return self.kind == stat.S_IFDIR
 
 
-def entries(source: Path) -> Generator[Entry, None, None]:
-    """All entries but hidden ones, in the order in which the source gives them.
+def entries(source: Path, passed_over: Counter[str] | None = None) -> Generator[Entry, None, None]:
+    """All entries but what is hidden or litter, in the order in which the source gives them.
 
-    Raises UserError, which names the source and the entry, for an archive that is damaged or cut short, a path
-    that leaves the target, a link or a device, a path given twice, and for what is larger or longer than any set of
-    pictures.
+    `passed_over` counts the latter by their names. Raises UserError, which names the source and the entry, for an
+    archive that is damaged or cut short, a path that leaves the target, a link or a device, a path given twice, and for
+    what is more or longer than any set of pictures; `read` does for what is larger.
     """
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
+    heaps: set[str] = set()
     for count, entry in enumerate(_directory(source) if source.is_dir() else _archive(source), 1):
         if count > MOST:
             raise UserError(f"{source} holds more than {MOST:,} files and folders; take some out")
@@ -61,15 +67,24 @@ def entries(source: Path) -> Generator[Entry, None, None]:
         parts = [part for part in entry.name.split("/") if part not in ("", ".")]
         if entry.name.startswith("/") or ".." in parts or (parts and len(parts[0]) == 2 and parts[0][1] == ":"):
             raise UserError(f"{source}: {entry.name} leaves the folder it belongs to; pack it with relative paths")
-        if not parts or any(part.startswith(".") or part in _LITTER for part in parts):
-            continue
         place = "/".join(parts)
+        heap = next((depth for depth, part in enumerate(parts, 1) if litter(part)), None)
+        if heap is not None and (top := "/".join(parts[:heap])) not in heaps:
+            heaps.add(top)
+            if passed_over is not None:
+                passed_over["._*" if parts[heap - 1].startswith("._") else parts[heap - 1]] += 1
+        if not parts or heap is not None:
+            continue
         _check(source, place, entry)
         if not entry.folder:
-            if place in seen:
+            form = composed(place)
+            if seen.get(form) == place:
                 raise UserError(f"{source}: {place} is there twice; pack it again without the copy")
-            seen.add(place)
-        yield Entry(place, entry.kind, entry.size, entry.read)
+            if form in seen:
+                raise UserError(f"{source}: {place} is there twice, in two Unicode forms of its letters; rename one")
+            seen[form] = place
+        read = partial(_refuse, too_large(source, place, entry.size)) if entry.size > LARGEST else entry.read
+        yield replace(entry, name=place, read=read)
 
 
 def named(source: Path, names: Collection[str]) -> Generator[Entry, None, None]:
@@ -80,20 +95,38 @@ def named(source: Path, names: Collection[str]) -> Generator[Entry, None, None]:
     """
     if source.is_dir():
         for name in names:
-            path = source / name
+            path = existing(source / name)
             try:
                 state = path.lstat()
             except OSError:
                 continue
             if stat.S_ISREG(state.st_mode) and state.st_size <= LARGEST:
-                yield Entry(name, stat.S_IFREG, state.st_size, path.read_bytes)
+                yield _file(path, name, state)
         return
-    missing = set(names)
+    # packed again, perhaps by a system that writes letters with accents in another form
+    missing = {composed(name): name for name in names}
     with closing(entries(source)) as found:
         while missing and (entry := next(found, None)) is not None:
-            if entry.name in missing and not entry.folder:
-                missing.remove(entry.name)
-                yield entry
+            if not entry.folder and (form := composed(entry.name)) in missing:
+                yield replace(entry, name=missing.pop(form))
+
+
+def too_large(source: Path, place: str, size: int) -> UserError:
+    return UserError(f"{source}: {place} has {size:,} bytes, above the {LARGEST:,} allowed; take it out")
+
+
+def _refuse(error: UserError) -> bytes:
+    raise error
+
+
+def _file(path: Path, name: str, state: os.stat_result) -> Entry:
+    """Of a directory."""
+
+    def head(size: int) -> bytes:
+        with path.open("rb") as file:
+            return file.read(size)
+
+    return Entry(name, stat.S_IFMT(state.st_mode), state.st_size, path.read_bytes, head)
 
 
 def _check(source: Path, place: str, entry: Entry) -> None:
@@ -101,8 +134,6 @@ def _check(source: Path, place: str, entry: Entry) -> None:
         raise UserError(f"{source}: {place} is a link; put the file itself there")
     if entry.kind not in (stat.S_IFREG, stat.S_IFDIR):
         raise UserError(f"{source}: {place} is neither a file nor a folder; take it out")
-    if entry.size > LARGEST and not entry.folder:
-        raise UserError(f"{source}: {place} has {entry.size:,} bytes, above the {LARGEST:,} allowed; take it out")
     try:
         place.encode()
     except UnicodeEncodeError as error:
@@ -111,15 +142,22 @@ def _check(source: Path, place: str, entry: Entry) -> None:
 
 def _directory(source: Path) -> Iterator[Entry]:
     def refuse(error: OSError) -> None:
-        raise UserError(f"{error.filename}: {error.strerror}; mend its rights") from error
+        gone = "it went away while the files were listed; run it again when nothing else works on the source"
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        way = gone if missing else f"{error.strerror}; mend its rights"
+        raise UserError(f"{error.filename}: {way}") from error
 
     for root, folders, files in os.walk(source, onerror=refuse):
         folders.sort()
         for name in [*folders, *sorted(files)]:
             path = Path(root, name)
-            state = path.lstat()
-            place = path.relative_to(source).as_posix()
-            yield Entry(place, stat.S_IFMT(state.st_mode), state.st_size, path.read_bytes)
+            try:
+                state = path.lstat()
+            except OSError as error:
+                refuse(error)
+            yield _file(path, path.relative_to(source).as_posix(), state)
+        # never entered: the system's may be closed to all but the administrator
+        folders[:] = [name for name in folders if not litter(name)]
 
 
 def _archive(source: Path) -> Iterator[Entry]:
@@ -151,7 +189,11 @@ def _zip(source: Path, file: IO[bytes]) -> Iterator[Entry]:
                     # in pieces: else zipfile unpacks all that is there before it looks at the size
                     return b"".join(iter(lambda: member.read(_PIECE), b""))
 
-            yield Entry(name, kind, info.file_size, read)
+            def head(size: int, info: zipfile.ZipInfo = info) -> bytes:
+                with _refused(source), archive.open(info) as member:
+                    return member.read(size)
+
+            yield Entry(name, kind, info.file_size, read, head)
 
 
 def _check_count(archive: zipfile.ZipFile, file: IO[bytes]) -> None:
@@ -175,13 +217,13 @@ def _tar(source: Path, stream: _streams.Stream) -> Iterator[Entry]:
             if sum(len(key) + len(value) for key, value in archive.pax_headers.items()) > HEADERS:
                 raise UserError(f"{source}: more than {HEADERS:,} bytes of global headers; pack it again without them")
 
-            def read(info: tarfile.TarInfo = info) -> bytes:
+            def head(size: int = -1, info: tarfile.TarInfo = info) -> bytes:
                 with _refused(source):
                     file = archive.extractfile(info)
                     assert file is not None
-                    return file.read()
+                    return file.read(size)
 
-            yield Entry(info.name, _kind(info), info.size, read)
+            yield Entry(info.name, _kind(info), info.size, head, head)
     while stream.read(1 << 20):  # on to the end, where the checksums lie
         pass
 

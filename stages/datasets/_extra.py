@@ -46,7 +46,8 @@ def with_extra(settings: Settings, load: Callable[[Settings, Path], Dataset], sc
         _joined(one, two, places[two.labels], extra.name, scratch / f"joined-{name}.npy")
         for name, one, two in (("train", main.train, other.train), ("test", main.test, other.test))
     )
-    return Dataset(train, test, classes)
+    notes = [f"data.extra: {note}" for note in other.notes] + main.notes
+    return Dataset(train, test, classes, notes)
 
 
 def chosen(classes: list[str], extra: Extra) -> list[str]:

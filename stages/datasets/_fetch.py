@@ -13,6 +13,7 @@ from pathlib import Path
 
 from stages.base import readable
 from stages.base.errors import UserError
+from stages.base.names import existing
 
 _BLOCK = 1 << 20
 _WAIT = 30.0  # seconds without a byte
@@ -73,7 +74,7 @@ def file_name(url: str) -> str:
 def local(source: str) -> Path:
     """A local file or folder. Raises UserError if there is none, or something else."""
     try:
-        path = Path(source).expanduser()
+        path = existing(Path(source).expanduser())
         reason = readable.unfit(path)
     except RuntimeError:
         reason = "no such user"

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stages.base.errors import UserError
+from stages.base.names import composed
 
 _UNLABELLED = {"unlabelled", "unlabeled"}
-_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2"}
 
 Path = tuple[str, ...]  # the parts of a path
 
 
 @dataclass(frozen=True)
 class Layout:
-    """(path, label) of each image, sorted by path, -1 for unknown; `test` is None if there is no such part."""
+    """(path, label) of each image, sorted by path, -1 for unknown; `test` is None if there is no such part; `notes`: a
+    line on whatever one may want to know."""
 
     train: list[tuple[str, int]]
     test: list[tuple[str, int]] | None
     classes: list[str]
+    notes: list[str] = field(default_factory=list)
 
 
 def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
-    """Reads the paths of a source, with `/` between their parts, as one of
+    """Reads the paths of a source's pictures and folders, with `/` between their parts, as one of
 
     - train/<class>/* and test/<class>/*, or train/<class>/* alone,
     - <class>/*: a folder for each of two classes or more,
     - images in no class's folder: all unknown, perhaps with test/<class>/* beside, which then names the classes;
 
     perhaps below further folders that hold nothing else, and with unlabelled/* beside. Deeper files belong to
-    the class above them. At the top, files without a picture's suffix (a README) are passed over; below, each
-    file counts. Classes are in alphabetical order. Raises UserError, which names the file or folder.
+    the class above them. Classes are in alphabetical order, their letters with accents composed; folders whose names
+    only differ in that are one class. Raises UserError, which names the file or folder.
     """
     all_files = sorted(tuple(file.split("/")) for file in files)
     all_folders = {tuple(folder.split("/")) for folder in folders}
     top = _top(all_files, all_folders)
     inner = [path[len(top) :] for path in all_files if path[: len(top)] == top]
-    inner = [path for path in inner if len(path) > 1 or _picture(path)]
     if not inner:
         raise UserError("it holds no image; give train/<class>/*, <class>/*, or a folder of images")
 
@@ -68,7 +69,7 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
             )
         if len(path) < depth + 2:
             raise UserError(f"{shown(path)} is in no class; put it into a class's folder or into unlabelled")
-        groups[path[0] if parts else ""].setdefault(path[depth], []).append(path)
+        groups[path[0] if parts else ""].setdefault(composed(path[depth]), []).append(path)
     _none_empty({folder[len(top) :] for folder in all_folders if folder[: len(top)] == top}, inner, depth, top)
     if only_test and not unknown:
         missing = "name the folder of training images train or, if nobody has labelled them, unlabelled"
@@ -83,7 +84,13 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
         return [(shown(path), label) for label, name in enumerate(classes) for path in groups[part][name]]
 
     train = ([] if only_test else labelled(of_train)) + [(shown(path), -1) for path in unknown]
-    return Layout(sorted(train), sorted(labelled("test")) if "test" in parts else None, classes)
+    notes = [
+        f"class {name} lies in {len(forms)} folders, whose names differ in Unicode's form of a letter alone"
+        for group in groups.values()
+        for name, paths in group.items()
+        if len(forms := {path[depth] for path in paths}) > 1
+    ]
+    return Layout(sorted(train), sorted(labelled("test")) if "test" in parts else None, classes, notes)
 
 
 def _top(files: list[Path], folders: set[Path]) -> Path:
@@ -94,14 +101,10 @@ def _top(files: list[Path], folders: set[Path]) -> Path:
         below = [path for path in files if path[:depth] == top]
         heads = {path[depth] for path in below if len(path) > depth + 1}
         heads |= {path[depth] for path in folders if path[:depth] == top and len(path) > depth}
-        loose = any(len(path) == depth + 1 and _picture(path) for path in below)
+        loose = any(len(path) == depth + 1 for path in below)
         if loose or len(heads) != 1 or heads & {"train", "test", *_UNLABELLED}:
             return top
         top = (*top, *heads)
-
-
-def _picture(path: Path) -> bool:
-    return "." in path[-1] and path[-1][path[-1].rindex(".") :].lower() in _PICTURES
 
 
 def _none_empty(folders: set[Path], files: list[Path], depth: int, top: Path) -> None:

@@ -1,24 +1,27 @@
 """One's own images: a directory or a .tar(.gz|.xz|.zst)/.zip archive, on the disk or by URL.
 
-_layout.py says how it is laid out, _images.py how pictures are brought to one size.
+_listing.py says which files are pictures, _layout.py how they are laid out, _decoding.py how they become arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from stages.base.errors import UserError
-from stages.datasets import Dataset, Part, Settings, _archive, _fetch, _images
+from stages.datasets import Dataset, Part, Settings, _archive, _decoding, _fetch, _images
+from stages.datasets._decoding import decode_into
 from stages.datasets._layout import layout
+from stages.datasets._listing import listing
 from stages.splitting.stratify import held_out
 
 
 def load(settings: Settings, scratch: Path) -> Dataset:
-    """Reads the source twice: first its paths, so that what is wrong is said at once, then its pictures.
+    """Walks the source once, so that what is wrong with its paths is said at once, then reads the pictures by name.
 
     The arrays lie in files below `scratch`, so that they need not fit in memory. Raises UserError.
     """
@@ -28,53 +31,44 @@ def load(settings: Settings, scratch: Path) -> Dataset:
         source = _fetch.fetch(settings.source, scratch, None)
     else:
         source = _fetch.local(settings.source)
-    files, folders = _listing(source)
+    found = listing(source)
     try:
-        found = layout(files, folders)
+        laid_out = layout(found.pictures, found.folders)
     except UserError as error:
-        raise UserError(f"{source}: {error}") from error
-    train, test = found.train, found.test
+        raise UserError("; ".join([f"{source}: {error}", *found.notes()])) from error
+    train, test = laid_out.train, laid_out.test
     if test is None:
-        train, test = _split(train, found.classes, settings)
+        train, test = _split(train, laid_out.classes, settings)
     parts = [_part(rows, settings.size, scratch / f"{name}.npy") for name, rows in (("train", train), ("test", test))]
-    places = {name: (part.images, row) for part in parts for row, name in enumerate(part.names)}
-    _images.decode_into(_pictures(source, places), len(places))
-    return Dataset(parts[0], parts[1], found.classes)
+    places = {name: part.images[row] for part in parts for row, name in enumerate(part.names)}
+    of_values = decode_into(partial(_pictures, source), places, settings.max_pixels, str(source))
+    notes = [*found.notes(), *laid_out.notes, *([of_values] if of_values else [])]
+    return Dataset(parts[0], parts[1], laid_out.classes, notes)
 
 
-def originals(source: str, packed: Mapping[str, np.ndarray], side: int) -> Iterator[tuple[str, np.ndarray | None]]:
+def originals(
+    source: str, packed: Mapping[str, np.ndarray], side: int, max_pixels: float
+) -> Iterator[tuple[str, np.ndarray | None]]:
     """The images of these names as they lie in the source, whole: uint8 [h, w, 3], neither side above `side` px.
 
-    packed: what `load` made of each, uint8 [S, S, 3]. None in place of an image that is no longer there, can't be read,
-    or is another picture now. Raises UserError for an address, and for a source that is not there or is damaged.
+    packed: what `load` made of each, uint8 [S, S, 3]. max_pixels: as in Settings. None in place of an image that is no
+    longer there, can't be read, or is another picture now. Raises UserError for an address, and for a source that is
+    not there or is damaged.
     """
     if _fetch.is_url(source):
         raise UserError(f"data.source={source}: it was read once, and is not kept on this machine")
     try:
         place = _fetch.local(source)
         missing = dict.fromkeys(packed)
-        with closing(_archive.named(place, packed)) as entries:
-            pictures = ((packed[entry.name], entry.name, _reader(place, entry)) for entry in entries)
-            for name, picture in _images.originals(pictures, len(packed), side):
-                del missing[name]
-                yield name, picture
+        for name, picture in _decoding.originals(_pictures(place, packed), dict(packed), side, max_pixels):
+            del missing[name]
+            yield name, picture
         yield from missing.items()
     except OSError as error:
         raise UserError(f"data.source={source}: {error.strerror}") from error
 
 
 Rows = list[tuple[str, int]]
-
-
-def _listing(source: Path) -> tuple[list[str], list[str]]:
-    from tqdm import tqdm
-
-    files: list[str] = []
-    folders: list[str] = []
-    with closing(_archive.entries(source)) as entries:
-        for entry in tqdm(entries, desc=f"listing {source.name}", unit=" files", disable=None):
-            (folders if entry.folder else files).append(entry.name)
-    return files, folders
 
 
 def _split(rows: Rows, classes: list[str], settings: Settings) -> tuple[Rows, Rows]:
@@ -91,12 +85,10 @@ def _part(rows: Rows, size: int, path: Path) -> Part:
     return Part(images, np.array([label for _, label in rows], dtype=np.int64), [name for name, _ in rows])
 
 
-def _pictures(source: Path, places: dict[str, tuple[np.ndarray, int]]) -> Iterator[_images.Picture]:
-    with closing(_archive.entries(source)) as entries:
+def _pictures(source: Path, names: Collection[str]) -> Iterator[_decoding.Picture]:
+    with closing(_archive.named(source, names)) as entries:
         for entry in entries:
-            if not entry.folder and entry.name in places:
-                images, row = places[entry.name]
-                yield images[row], f"{source}: {entry.name}", _reader(source, entry)
+            yield entry.name, _reader(source, entry)
 
 
 def _reader(source: Path, entry: _archive.Entry) -> Callable[[], bytes]:

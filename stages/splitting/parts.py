@@ -11,6 +11,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 
 from stages.base import draws, families
 from stages.base.errors import UserError
+from stages.base.names import ClassName, composed
 from stages.splitting.stratify import held_out, part_of
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -20,7 +21,7 @@ class Imbalance(BaseModel, extra="forbid", frozen=True):
     """Keeps `share` of the images of each of `classes`; "half" is the first half of the kept classes."""
 
     share: Share
-    classes: Literal["half"] | list[str]
+    classes: Literal["half"] | list[ClassName]
 
 
 def _kind(value: object) -> str:
@@ -30,7 +31,7 @@ def _kind(value: object) -> str:
 
 # a tag in brackets, since it is no part of a parameter's name
 Rates = Annotated[
-    Annotated[Imbalance, Tag("[share]")] | Annotated[dict[str, Share], Tag("[rates]")], Discriminator(_kind)
+    Annotated[Imbalance, Tag("[share]")] | Annotated[dict[ClassName, Share], Tag("[rates]")], Discriminator(_kind)
 ]
 
 
@@ -43,7 +44,7 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 
     seed: int = Field(ge=0)
     validation: float = Field(ge=0, lt=1)
-    classes: int | list[str] | None
+    classes: int | list[ClassName] | None
     imbalance: Rates | None
 
     @field_validator("classes", mode="before")
@@ -51,10 +52,17 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     def _allowed(cls, value: object) -> object:
         number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         names = value if isinstance(value, list) and all(isinstance(name, str) for name in value) else []
-        if not (value is None or number or (names and len(set(names)) == len(names))):
+        if not (value is None or number or (names and len(set(map(composed, names))) == len(names))):
             raise ValueError(
                 "must be null, a number of classes from 1, or a list of different class names, numbers in quotes"
             )
+        return value
+
+    @field_validator("imbalance", mode="before")
+    @classmethod
+    def _once(cls, value: object) -> object:
+        if isinstance(value, dict) and len({composed(str(key)) for key in value}) < len(value):
+            raise ValueError("must not name a class twice, in two Unicode forms of its letters")
         return value
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from stages.base import draws, families
 from stages.base.errors import UserError
+from stages.base.names import ClassName
 
 Shape = Literal["linear", "step", "cosine"]
 
@@ -31,7 +32,7 @@ class Schedule(BaseModel, extra="forbid", frozen=True):
     end_classes: int | None = Field(ge=1)
     class_epochs: float | None = Field(gt=0)
     class_shape: Shape
-    class_order: Literal["given", "random"] | list[str]
+    class_order: Literal["given", "random"] | list[ClassName]
     start_share: float = Field(ge=0, le=1)
     end_share: float = Field(gt=0, le=1)
     label_epochs: float | None = Field(gt=0)

@@ -50,3 +50,11 @@ def test_a_file_too_large_for_answers_is_refused(tmp_path: Path, monkeypatch: py
     (tmp_path / name).write_bytes(b" " * 2000)
     with pytest.raises(UserError, match=rf"{name} has 2,000 bytes, above the 1,999 allowed; cut it"):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize("place", ["#recycle", "@eaDir", "@Recycle", "x/__MACOSX", ".ipynb_checkpoints"])
+def test_answers_that_a_system_keeps_are_passed_over(tmp_path: Path, place: str) -> None:
+    for folder, label in ((".", "cat"), (place, "dog")):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "labels.csv").write_text(f"image,label\n1.png,{label}\n")
+    assert [one.label for one in read(tmp_path)] == ["cat"]

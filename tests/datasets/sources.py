@@ -24,6 +24,7 @@ def settings(name: str, source: str | Path | None = None, **changes: Any) -> Set
         "name": name,
         "source": source and str(source),
         "size": 32,
+        "max_pixels": 180,
         "labels": "fine",
         "test_share": 0.25,
         "seed": 0,

@@ -21,7 +21,7 @@ def test_train_and_test() -> None:
 
 @pytest.mark.parametrize("top", ["", "photos/", "photos/2024/"])
 def test_folders_that_hold_all_others_mean_nothing(top: str) -> None:
-    files = [top + name for name in TRAIN + TEST] + ["README.md"] * bool(top) + [f"{top}README.md"]
+    files = [top + name for name in TRAIN + TEST]
     found = layout(files, [])
     assert found.classes == ["cat", "dog"]
     assert [name for name, _ in found.train] == sorted(top + name for name in TRAIN)
@@ -70,7 +70,7 @@ def test_a_labelled_test_part_beside_images_that_nobody_has_labelled(start: str,
     ("files", "folders", "words"),
     [
         ([], [], "holds no image"),
-        (["README.md"], ["cat"], "holds no image"),
+        ([], ["cat"], "holds no image"),
         ([*TRAIN, *TEST, "train/zebra/1.jpg"], [], "class zebra is in train and not in test"),
         ([*TRAIN, *TEST, "test/zebra/1.jpg"], [], "class zebra is in test and not in train"),
         (TRAIN + TEST, ["train/zebra"], "train/zebra holds no image"),
@@ -79,7 +79,7 @@ def test_a_labelled_test_part_beside_images_that_nobody_has_labelled(start: str,
         (["cat/1.jpg"], ["cat", "dog"], "dog holds no image"),
         (["p/cat/1.jpg", "p/owl/1.jpg"], ["p", "p/cat", "p/dog"], "p/dog holds no image"),
         (TEST, [], "test has no train beside it; name the folder of training images train or, if nobody has labelled"),
-        ([*TEST, "README.md"], ["unlabelled"], "test has no train beside it"),
+        (TEST, ["unlabelled"], "test has no train beside it"),
         ([*TEST, "1.jpg", "shots/2.jpg"], [], "shots stands beside train and test; .* labelled its images?"),
         ([*TRAIN, *TEST, "val/cat/1.jpg"], [], "val stands beside train and test"),
         ([*TRAIN, *TEST, "train/3.jpg"], [], r"train/3\.jpg is in no class"),

@@ -1,4 +1,8 @@
+import os
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +78,7 @@ def test_pictures_of_any_size_lie_on_the_disk(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"train/cat/notes.txt": b"a cat"}, r"train/cat/notes\.txt is not a picture"),
+        ({"train/cat/8.png": b"a cat"}, r"train/cat/8\.png is not a picture that can be read \(unknown format\)"),
         ({"train/cat/9.jpg": picture(kind="JPEG")[:-200]}, r"train/cat/9\.jpg is not a picture"),
         ({"train/owl/9.jpg": picture()}, "class owl is in train and not in test"),
         ({"train/9.png": picture()}, r"train/9\.png is in no class"),
@@ -91,7 +95,7 @@ def test_the_originals_of_some_images(tmp_path: Path, name: str) -> None:
     source = pack(tmp_path / name, files)
     part = load(source, tmp_path).train
     packed = {part.names[row]: part.images[row] for row in (7, 2, 4)}
-    found = dict(folder.originals(str(source), packed, 45))
+    found = dict(folder.originals(str(source), packed, 45, 180))
     assert set(found) == set(packed)
     for row in (7, 2, 4):
         original = found[f"pets/{row}.png"]
@@ -107,16 +111,16 @@ def test_there_is_no_original_of_what_is_gone_broken_or_another(tmp_path: Path, 
     after.mkdir()
     files |= {"1.png": files["1.png"][:-40], "2.png": files["4.png"], "3.png": b""}
     del files["0.png"]
-    found = dict(folder.originals(str(pack(after / name, files)), packed, 45))
+    found = dict(folder.originals(str(pack(after / name, files)), packed, 45, 180))
     assert [name for name in sorted(packed) if found[name] is not None] == ["4.png"]
 
 
 def test_no_originals_of_an_address_or_a_source_that_is_not_there(tmp_path: Path) -> None:
     packed = {"1.png": np.zeros((8, 8, 3), dtype=np.uint8)}
     with pytest.raises(UserError, match=r"data\.source=https://x\.org/y\.zip: it was read once, and is not kept"):
-        list(folder.originals("https://x.org/y.zip", packed, 45))
+        list(folder.originals("https://x.org/y.zip", packed, 45, 180))
     with pytest.raises(UserError, match=r"data\.source=.*gone: no such file or folder"):
-        list(folder.originals(str(tmp_path / "gone"), packed, 45))
+        list(folder.originals(str(tmp_path / "gone"), packed, 45, 180))
 
 
 def test_an_empty_folder_of_a_class_is_refused(tmp_path: Path) -> None:
@@ -136,3 +140,139 @@ def test_no_image_at_all(tmp_path: Path) -> None:
 def test_a_source_is_needed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data\.source=null"):
         folder.load(settings("folder"), tmp_path)
+
+
+def gone(monkeypatch: pytest.MonkeyPatch, source: Path, change: Callable[[], object]) -> None:
+    """Changes the source when its paths are listed and no picture is read yet."""
+    real = folder.layout
+
+    def changed(*paths: Any) -> Any:
+        change()
+        return real(*paths)
+
+    monkeypatch.setattr(folder, "layout", changed)
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_an_image_that_goes_away_after_the_listing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    source = pack(tmp_path / "x", classes("", count, ("a", "b")))
+    gone(monkeypatch, source, (source / "a/3.png").unlink)
+    with pytest.raises(UserError, match=r"x: a/3\.png is not a picture that can be read \(it was there .* is gone\)"):
+        load(source, tmp_path)
+
+
+def test_a_folder_that_is_renamed_after_the_listing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = pack(tmp_path / "x", classes("", 20, ("a", "b")))
+    gone(monkeypatch, source, lambda: (source / "b").rename(source / "c"))
+    with pytest.raises(UserError, match=r"x: 20 of 40 are not pictures .*: b/0\.png .* and 10 more; run it again when"):
+        load(source, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.gz"])
+def test_an_archive_that_is_another_after_the_listing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    files = classes("", 20, ("a", "b"))
+    source = pack(tmp_path / name, files)
+    del files["a/3.png"]
+    gone(monkeypatch, source, lambda: pack(source, files))
+    with pytest.raises(UserError, match=rf"{name}: a/3\.png is not a picture that can be read \(it was there"):
+        load(source, tmp_path)
+
+
+def test_an_image_that_comes_after_the_listing_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = pack(tmp_path / "x", classes("", 8, ("a", "b")))
+    gone(monkeypatch, source, lambda: (source / "a/00.png").write_bytes(picture(200)))
+    data = load(source, tmp_path)
+    for part in (data.train, data.test):
+        for name, image, label in zip(part.names, part.images, part.labels, strict=True):
+            assert (image == 10 * label + int(Path(name).stem)).all()
+
+
+def test_a_source_is_walked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, walks = pack(tmp_path / "x", BOTH), []
+    real = os.walk
+    monkeypatch.setattr(os, "walk", lambda *given, **more: walks.append(given) or real(*given, **more))
+    load(source, tmp_path)
+    assert len(walks) == 1
+
+
+def test_a_folder_that_goes_away_during_the_listing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = pack(tmp_path / "x", BOTH)
+    real = os.walk
+
+    def walked(top: Path, **more: Any) -> Any:
+        for found in real(top, **more):
+            if found[2]:
+                (Path(found[0]) / found[2][-1]).unlink()
+            yield found
+
+    monkeypatch.setattr(os, "walk", walked)
+    with pytest.raises(UserError, match=r"cat/1\.png: it went away while the files were listed; run it again"):
+        load(source, tmp_path)
+
+
+def test_all_broken_pictures_are_named(tmp_path: Path) -> None:
+    broken = {f"train/cat/{number}.png": picture()[:-30] for number in (12, 10, 11)}
+    with pytest.raises(UserError) as caught:
+        load(pack(tmp_path / "x", BOTH | broken | {"test/dog/8.jpg": b"<html>"}), tmp_path)
+    said = str(caught.value)
+    assert said.startswith(
+        f"{tmp_path}/x: 4 of 18 are not pictures that can be read: test/dog/8.jpg (unknown format), "
+    )
+    assert all(name in said for name in broken)
+    assert said.endswith("; mend them or take them out")
+
+
+def test_a_picture_above_the_limit_is_refused_by_its_parameter(tmp_path: Path) -> None:
+    source = pack(tmp_path / "x", {"1.png": picture(9, 300, 200), "2.png": picture(9, 200, 200), "3.jpg": picture()})
+    words = r"x: 1\.png is not a picture that can be read \(0\.06 million pixels\); raise data\.max_pixels=0\.05 \(mil"
+    with pytest.raises(UserError, match=words):
+        load(source, tmp_path, max_pixels=0.05)
+    part = load(source, tmp_path, max_pixels=0.06).train
+    assert len(part.images) == 3
+    packed = dict(zip(part.names, part.images, strict=True))
+    found = dict(folder.originals(str(source), packed, 45, 0.05))
+    assert [name for name in sorted(found) if found[name] is None] == ["1.png"]
+
+
+ONE, TWO = unicodedata.normalize("NFC", "caf\u00e9"), unicodedata.normalize("NFD", "caf\u00e9")
+
+
+@pytest.mark.parametrize("name", ["x", "x.tar", "x.zip"])
+def test_a_class_has_one_name_in_either_form_of_its_letters(tmp_path: Path, name: str) -> None:
+    files = classes("train", 5, (ONE, "dog")) | classes("test", 2, (TWO, "dog"))
+    data = load(pack(tmp_path / name, files), tmp_path)
+    assert data.classes == [ONE, "dog"]
+    assert data.train.labels.tolist() == [0] * 5 + [1] * 5
+    assert sorted(data.test.labels) == [0, 0, 1, 1]
+
+
+def test_two_folders_of_one_class_are_said(tmp_path: Path) -> None:
+    files = {f"{form}/{form[-1]}{number}.png": picture() for form in (ONE, TWO) for number in range(3)}
+    data = load(pack(tmp_path / "x", files | classes("", 4, ("dog",))), tmp_path)
+    assert data.classes == [ONE, "dog"]
+    assert len(data.train.names) + len(data.test.names) == 10
+    assert data.notes == [f"class {ONE} lies in 2 folders, whose names differ in Unicode's form of a letter alone"]
+
+
+@pytest.mark.parametrize("name", ["x", "x.tar", "x.zip"])
+def test_two_files_of_one_name_are_refused(tmp_path: Path, name: str) -> None:
+    files = {f"{form}.png": picture() for form in (ONE, TWO)}
+    with pytest.raises(UserError, match="is there twice, in two Unicode forms of its letters; rename one"):
+        load(pack(tmp_path / name, files), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x", "x.tar", "x.zip"])
+def test_originals_are_found_in_either_form(tmp_path: Path, name: str) -> None:
+    source = pack(tmp_path / name, {f"{TWO}/{TWO}.png": picture(70)})
+    packed = {f"{ONE}/{ONE}.png": np.full((8, 8, 3), 70, dtype=np.uint8)}
+    ((found, original),) = folder.originals(str(source), packed, 45, 180)
+    assert found == f"{ONE}/{ONE}.png" and original is not None
+
+
+def test_a_source_is_found_in_either_form(tmp_path: Path) -> None:
+    pack(tmp_path / TWO / "in", {"1.png": picture(70)})
+    assert len(load(tmp_path / ONE / "in", tmp_path).train.images) == 1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from pydantic import ValidationError
 
@@ -39,3 +41,8 @@ def test_what_the_classes_cannot_give_is_refused(wanted, said) -> None:
 def test_an_empty_subset_is_refused(wanted) -> None:
     with pytest.raises(ValidationError):
         settings(x=wanted)
+
+
+def test_classes_are_named_in_either_form_of_their_letters() -> None:
+    one, two = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    assert settings(pets=[two]).class_ids(["dog", one]) == {"pets": [1]}

@@ -1,3 +1,4 @@
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -177,3 +178,13 @@ def test_mean_and_std_against_numpy(block: int) -> None:
 
 def test_one_colour_does_not_divide_by_zero() -> None:
     assert mean_and_std(np.full((4, 8, 8, 3), 255, dtype=np.uint8), np.arange(4)) == ([1.0] * 3, [1 / 255] * 3)
+
+
+def test_classes_are_named_in_either_form_of_their_letters() -> None:
+    one, two = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    assert settings(classes=[two, "a"]).classes == [one, "a"]
+    assert settings(imbalance={two: 0.5}).imbalance == {one: 0.5}
+    assert settings(imbalance={"share": 0.5, "classes": [two]}).imbalance.classes == [one]  # type: ignore[union-attr]
+    for twice in ({"classes": [one, two]}, {"imbalance": {one: 0.5, two: 0.1}}):
+        with pytest.raises(ValidationError):
+            settings(**twice)

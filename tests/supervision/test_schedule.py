@@ -1,4 +1,5 @@
 import math
+import unicodedata
 
 import pytest
 from pydantic import ValidationError
@@ -58,3 +59,8 @@ def test_orders() -> None:
 def test_what_the_data_cannot_give_is_refused(changes: dict) -> None:
     with pytest.raises(UserError, match="schedule"):
         Schedule.check(schedule(**changes), ["a", "b", "c"], "schedule")
+
+
+def test_classes_are_named_in_either_form_of_their_letters() -> None:
+    one, two = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    assert list(schedule(class_order=[two, "a"]).order(["a", one], 0)) == [1, 0]
