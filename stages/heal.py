@@ -36,7 +36,7 @@ def check_git(folder: Path) -> None:
         re.search(r"^\s*no_scm\s*=\s*true", path.read_text(), re.M | re.I) for path in configured if path.exists()
     )
     if not without and not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
-        way = "`git init` makes one; or `dvc config --local core.no_scm true`, with which there is no `dvc exp`"
+        way = "`git init` makes one, or `dvc config --local core.no_scm true`, with which there is no `dvc exp`"
         raise UserError(f"{folder}: no git repository, and DVC looks for one; {way}")
 
 

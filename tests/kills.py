@@ -173,7 +173,7 @@ def trial(room: Path, kills: int, seed: int) -> Counter[str]:
         counts["gone through"] += 1
         print(dict(counts), flush=True)
     said = log.read_text(errors="replace")
-    return counts + Counter(mended=len(re.findall("by a DVC that was killed|a DVC that was killed held", said)))
+    return counts + Counter(f"mended {file}" for file in re.findall(r"(\S+): .*a DVC that was killed", said))
 
 
 def kill_within(seconds: float, folder: Path, log: Path, generator: random.Random, counts: Counter[str]) -> bool:

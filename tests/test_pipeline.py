@@ -185,6 +185,12 @@ def test_a_wrong_parameter_fails_and_changes_nothing(copy: Path, override: str, 
     assert done(copy, "git", "status", "--porcelain").split() in ([], ["M", "params.yaml"])
 
 
+def test_what_a_killed_stage_left_beside_its_output_is_no_dependency(project: Path) -> None:
+    """compare depends on the folder of all models."""
+    left = "data/models/.probe.1.partial"
+    assert done(project, "dvc", "check-ignore", left, f"{left}/seed-0/head.safetensors").split()[0] == left
+
+
 def test_no_test_image_is_read_before_evaluate(copy: Path) -> None:
     (copy / "data" / "split" / "test.npz").unlink()
     shutil.rmtree(copy / "data" / "raw" / "test")
