@@ -185,6 +185,13 @@ def test_what_a_refused_download_leaves_is_what_the_next_goes_on_from() -> None:
     assert sorted(left) == [".partial", ".version"]
 
 
+def test_a_refused_archive_of_an_address_is_not_kept() -> None:
+    data = pack(Path("pets.tar.gz"), FILES | {"train/cat/9.png": b"no picture"}).read_bytes()
+    with serving({"pets.tar.gz": data}) as server, pytest.raises(UserError, match=r"train/cat/9\.png"):
+        fetched(f"{server.url}/pets.tar.gz")
+    assert not Path(".scratch/download").exists()
+
+
 def test_what_is_passed_over_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     fetched(pack(Path("pets"), FILES | {"train/cat/notes.txt": b"a cat", "@eaDir/1.jpg": b"x"}))
     said = capsys.readouterr().out.splitlines()

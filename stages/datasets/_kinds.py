@@ -23,19 +23,24 @@ _RAW = {
     ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
 }
 # fmt: on
+_OTHERS = {".icb", ".vda", ".vst"}  # of TGA, which nothing else tells; the last is Visio's, too
 _BMP_HEADS = {12, 40, 52, 56, 64, 108, 124}  # lengths of the header that follows
 
 
 def by_name(name: str) -> bool | None:
-    """Whether a file is a picture by its suffix, in any letters; None where the suffix says nothing."""
+    """Whether a file is a picture by its suffix, in any letters; None where the suffix says too little."""
     suffix = _suffix(name)
     if suffix in _RAW:
         return False
-    return True if suffix in _HEIF or suffix in _suffixes() else None
+    return True if suffix in _HEIF or (_suffixes().get(suffix) in (*_PHOTOS, "TGA") and suffix not in _OTHERS) else None
 
 
-def by_content(head: bytes) -> bool:
-    """Whether a file is a picture by its first bytes, `HEAD` of them."""
+def by_content(head: bytes, name: str) -> bool:
+    """Whether a file is a picture by its first bytes, `HEAD` of them; of a rare format only if its suffix says so, too:
+    else a .fit may be a bicycle tour, and a .gbr a circuit."""
+    own = _suffixes().get(_suffix(name))
+    if own is not None and (accept := Image.OPEN[own][1]) is not None and accept(head) is True:
+        return True
     if head.startswith(b"BM"):
         return int.from_bytes(head[14:18], "little") in _BMP_HEADS
     if head.startswith(b"P"):

@@ -31,7 +31,8 @@ class Listing:
             found.append(f"passed over, since they are no pictures: {_files(self.others)} ({shown})")
         if self.litter:
             shown = ", ".join(f"{count:,} {name!r}" for name, count in self.litter.most_common(_SHOWN))
-            found.append(f"passed over, as systems put it there or it is hidden: {shown}")
+            more = ", ..." if len(self.litter) > _SHOWN else ""
+            found.append(f"passed over, as systems put it there or it is hidden: {shown}{more}")
         return found
 
 
@@ -48,7 +49,7 @@ def listing(source: Path) -> Listing:
                 continue
             named = _kinds.by_name(entry.name)
             if named is None:
-                named = _kinds.by_content(entry.head(_kinds.HEAD))
+                named = _kinds.by_content(entry.head(_kinds.HEAD), entry.name)
             if named and entry.size > _archive.LARGEST:
                 raise _archive.too_large(source, entry.name, entry.size)
             (found.pictures if named else found.others).append(entry.name)

@@ -27,10 +27,16 @@ def load(settings: Settings, scratch: Path) -> Dataset:
     """
     if settings.source is None:
         raise UserError("data.source=null: data.name=folder needs a folder, an archive, or its address there")
-    if _fetch.is_url(settings.source):
-        source = _fetch.fetch(settings.source, scratch, None)
-    else:
-        source = _fetch.local(settings.source)
+    if not _fetch.is_url(settings.source):
+        return _read(_fetch.local(settings.source), settings, scratch)
+    source = _fetch.fetch(settings.source, scratch, None)
+    try:
+        return _read(source, settings, scratch)
+    finally:
+        source.unlink()  # without a digest the next run would fetch it anew in any case
+
+
+def _read(source: Path, settings: Settings, scratch: Path) -> Dataset:
     found = listing(source)
     try:
         laid_out = layout(found.pictures, found.folders)

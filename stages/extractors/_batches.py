@@ -30,6 +30,8 @@ def features(images: Images, network: Callable[[Tensor], Tensor], batch_size: in
             )
             if vectors is None:
                 vectors = np.empty((len(images), rows.shape[1]), np.float32)
+            if len(rows) != stop - start:  # numpy would fill all places with a single row
+                raise ValueError(f"the network gave {len(rows)} vectors for {stop - start} images")
             vectors[start:stop] = rows.cpu().numpy()
     assert vectors is not None
     return vectors

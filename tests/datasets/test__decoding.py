@@ -1,6 +1,7 @@
 import io
 from collections.abc import Collection, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,3 +128,47 @@ def test_what_is_not_a_picture_is_refused_by_name(data: bytes) -> None:
 def test_each_picture_lands_in_its_place() -> None:
     places = decode_into({f"{row}.png": picture(row) for row in reversed(range(200))})
     assert all((places[f"{row}.png"] == row).all() for row in range(200))
+
+
+RED, BLUE = (Image.new("RGB", (40, 30), colour) for colour in ((200, 30, 30), (30, 30, 200)))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])
+def test_of_several_frames_the_first_counts(kind: str) -> None:
+    data = saved(RED, kind, save_all=True, append_images=[BLUE])
+    assert np.abs(_decoding.decode(data, 8).astype(int) - (200, 30, 30)).max() <= 9
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "options", "colour"),
+    [
+        (RED.convert("CMYK"), "JPEG", {}, (200, 30, 30)),
+        (RED.convert("CMYK"), "TIFF", {}, (200, 30, 30)),
+        (RED.convert("YCbCr"), "TIFF", {"compression": "jpeg"}, (200, 30, 30)),
+        (RED.quantize(8), "PNG", {"transparency": 0}, (255, 255, 255)),
+        (RED.quantize(8), "GIF", {"transparency": 0}, (255, 255, 255)),
+        (RED, "PNG", {"transparency": (200, 30, 30)}, (255, 255, 255)),
+        (Image.new("L", (9, 9), 70), "PNG", {"transparency": 70}, (255, 255, 255)),
+        (Image.new("1", (40, 40), 1), "TIFF", {"compression": "group4"}, (255, 255, 255)),
+    ],
+)
+def test_colours_of_other_kinds(image: Image.Image, kind: str, options: dict[str, Any], colour: Any) -> None:
+    assert np.abs(_decoding.decode(saved(image, kind, **options), 8).astype(int) - colour).max() <= 9
+
+
+@pytest.mark.parametrize("mark", range(1, 9))
+def test_every_orientation_means_the_same_in_every_format(mark: int) -> None:
+    pixels = np.zeros((32, 64, 3), dtype=np.uint8)
+    pixels[:16, :32] = 255  # the corner at the top, left
+    exif = Image.Exif()
+    exif[0x0112] = mark
+    wide, corner = (
+        mark < 5,
+        {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}[mark],
+    )
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF"):
+        options = {"tiffinfo": {0x0112: mark}} if kind == "TIFF" else {"exif": exif}
+        found = _decoding.whole(saved(Image.fromarray(pixels), kind, **options), 64)
+        assert found.shape == ((32, 64, 3) if wide else (64, 32, 3))
+        bright = {(y, x) for y in (0, 1) for x in (0, 1) if found[4 - 9 * y, 4 - 9 * x, 0] > 128}
+        assert bright == {corner}, kind

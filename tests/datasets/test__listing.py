@@ -24,6 +24,9 @@ OTHERS = {
     "README": b"P1 is a cat",
     "LIST": b"BMW",
     "e": b"",
+    "tour.fit": b"\x0e\x10....FIT",
+    "plan.vst": b"\xd0\xcf\x11\xe0" + bytes(60),
+    "scan.pcd": b"# .PCD v.7",
     "raw.nef": picture(),
 }
 
@@ -38,7 +41,7 @@ def test_pictures_are_told_by_content_everywhere(tmp_path: Path, name: str, star
     found = sorted([*data.train.names, *data.test.names])
     assert [one.removeprefix(start) for one in found if not one.startswith("b/")] == NAMES
     shown = ", ".join(sorted(f"{start}{one}" for one in OTHERS))
-    assert data.notes == [f"passed over, since they are no pictures: 6 files ({shown})"]
+    assert data.notes == [f"passed over, since they are no pictures: {len(OTHERS)} files ({shown})"]
 
 
 def test_a_large_film_is_passed_over_and_a_large_picture_is_not(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from stages import encoders
 from stages.base import families
 from stages.extractors import Rows
+from stages.extractors._batches import features
 
 CPU = torch.device("cpu")
 Prepared = dict[str, tuple[dict[str, Any], Path | None]]
@@ -102,3 +103,8 @@ def test_rows_read_a_memory_map_as_asked(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path)
     assert rows.shape == (3, 8, 8, 3)
     np.testing.assert_array_equal(rows[1:5], images(10, 8)[[1, 4]])
+
+
+def test_a_network_that_gives_too_few_vectors_fills_no_place_of_another() -> None:
+    with pytest.raises(ValueError, match="the network gave 1 vectors for 5 images"):
+        features(images(5), lambda batch: batch.flatten(1).mean(0, keepdim=True), 5, CPU)
