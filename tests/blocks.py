@@ -85,4 +85,15 @@ def from_hubs(library: str) -> list[str]:
 def settings(section: str, member: str, **changes: Any) -> Any:
     """The Settings of a member's block, changed."""
     family, _ = params.FAMILIES[section]
-    return families.load(family, member).Settings.model_validate(blocks(section)[member] | changes)
+    block = blocks(section)[member] | changes
+    return families.load(family, member).Settings.model_validate(block | warm(block, block.get("epochs", 0)))
+
+
+def warm(block: dict[str, Any], epochs: int) -> dict[str, Any]:
+    """The number of epochs, and the optimiser of a block with a warm-up that ends within them, or within a round."""
+    if "epochs" not in block:
+        return {}
+    rule = block["optimiser"]
+    most = epochs // max(block["rounds"], 1) if block.get("regime") == "pseudo_label" else epochs
+    shorter = {"warmup": min(rule["warmup"], most)} if "warmup" in rule else {}
+    return {"epochs": epochs, "optimiser": rule | shorter}

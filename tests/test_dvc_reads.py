@@ -32,7 +32,7 @@ def parameters() -> dict[str, Any]:
     raw["labels"] |= {"strategy": "random", "budget": 40, "file": "answers.csv"}
     raw["rounds"] |= {"start": 20, "step": 20, "restart": False}
     raw["evaluation"] |= {"umap": False, "map_images": 20}
-    raw["pretrain"]["simclr"] |= {"epochs": 1, "steps": 1}
+    raw["pretrain"]["simclr"] |= blocks.warm(raw["pretrain"]["simclr"], 1) | {"steps": 1}
     raw["strategies"]["random"] |= {"extractor": "pixels"}
     raw["strategies"] = {name: raw["strategies"][name] for name in ("random", "kmeans")}
     raw["models"] = {name: raw["models"][name] | {"epochs": 2, "steps": 1} for name in ("supervised", "gradual")}

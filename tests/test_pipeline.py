@@ -33,7 +33,7 @@ def tiny() -> dict[str, Any]:
     raw["seeds"] = [0]
     raw["labels"] |= {"strategy": "random", "budget": 100}
     raw["evaluation"] |= {"umap": False, "map_images": 50}
-    raw["pretrain"]["simclr"] |= {"epochs": 1, "steps": 2}
+    raw["pretrain"]["simclr"] |= blocks.warm(raw["pretrain"]["simclr"], 1) | {"steps": 2}
     raw["extractors"] = {"pixels": raw["extractors"]["pixels"]}
     raw["strategies"] = {"random": {"strategy": "random", "extractor": "pixels"}}
     raw["models"] = {name: raw["models"][name] | {"epochs": 2} for name in ("supervised", "gradual", "probe")}

@@ -54,6 +54,7 @@ def cut(raw: dict[str, Any], source: Path) -> dict[str, Any]:
     for section in ("pretrain", "models"):
         for block in raw[section].values():
             block |= {key: value for key, value in CUT.items() if key in block}
+            block |= blocks.warm(block, CUT["epochs"])
             if block.get("pruning"):
                 block["pruning"] = {"share": 0.5, "start": 0, "end": 1}
     for block in raw["strategies"].values():

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from stages.acquisition import Acquisition, Candidates, Query, highest
+from stages.base.numbers import Fraction
 
 ROWS = 4096  # images at a time
 
@@ -20,8 +21,8 @@ class Settings(Acquisition):
     of the model. The encoder has no dropout and runs once: what is uncertain here is the head."""
 
     name: Literal["bald"]
-    dropout: float = Field(gt=0, lt=1)
-    passes: int = Field(ge=2)
+    dropout: Fraction
+    passes: int = Field(ge=2, le=1000)
 
     def dropped(self) -> float:
         return self.dropout

@@ -16,7 +16,7 @@ class Settings(Acquisition):
     the lower and the higher half."""
 
     name: Literal["energy_random"]
-    strata: int = Field(ge=2)
+    strata: int = Field(ge=2, le=1000)
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:

@@ -6,9 +6,9 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import Field
 
 from stages.acquisition import Acquisition, Candidates, Query
+from stages.base.numbers import Amount, AmountOrNone
 from stages.geometry.typicality import typical
 
 
@@ -19,9 +19,9 @@ class Settings(Acquisition):
 
     name: Literal["typiclust"]
     normalise: bool
-    max_clusters: int = Field(ge=1)
-    neighbours: int = Field(ge=1)
-    smallest: int = Field(ge=0)
+    max_clusters: Amount
+    neighbours: Amount
+    smallest: AmountOrNone
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:

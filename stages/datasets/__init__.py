@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from stages.base import families
 from stages.base.names import ClassName
+from stages.base.numbers import Classes, Fraction, Seed
 
 
 class Extra(BaseModel, extra="forbid", frozen=True):
@@ -27,7 +28,7 @@ class Extra(BaseModel, extra="forbid", frozen=True):
     name: str
     source: str | None
     labels: Literal["fine", "coarse"]
-    classes: Annotated[int, Field(ge=1)] | Annotated[list[ClassName], Field(min_length=1)] | None
+    classes: Classes | Annotated[list[ClassName], Field(min_length=1)] | None
 
     @field_validator("name")
     @classmethod
@@ -57,10 +58,10 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     name: str
     source: str | None
     size: int = Field(ge=8, le=512)
-    max_pixels: float = Field(gt=0, le=4000)
+    max_pixels: float = Field(gt=0, le=4000, allow_inf_nan=False)
     labels: Literal["fine", "coarse"]
-    test_share: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
+    test_share: Fraction
+    seed: Seed
     extra: Extra | None
 
     @model_validator(mode="after")

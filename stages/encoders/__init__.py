@@ -28,7 +28,10 @@ _WEIGHTS = "weights.safetensors"
 
 
 class Member(Protocol):
-    """What a file of this package holds."""
+    """What a file of this package holds. `takes`: whether a network built for images of `built_for` px takes those of
+    `size` px; it needs no torch, since parameters are checked by it."""
+
+    def takes(self, size: int, built_for: int) -> bool: ...
 
     def build(self, size: int) -> Chain: ...
 
@@ -39,6 +42,8 @@ def build(name: str, size: int, mean: Sequence[float], std: Sequence[float]) -> 
     Raises UserError for a name that no file bears and for images too small for the network.
     """
     member = cast(Member, families.load("encoders", name))
+    if not member.takes(size, size):
+        raise UserError(f"encoder {name} takes no images of {size} px; raise data.size, or take another encoder")
     return Encoder(name, size, mean, std, member.build(size))
 
 

@@ -6,8 +6,6 @@ from collections import OrderedDict
 
 from torch import nn
 
-from stages.base.errors import UserError
-
 
 class Chain(nn.Sequential):
     """Named blocks, one after the other; the last gives [N, dim]."""
@@ -19,12 +17,3 @@ class Chain(nn.Sequential):
     def blocks(self) -> list[nn.Module]:
         """The blocks that hold parameters, from input to output."""
         return [block for block in self if any(True for _ in block.parameters())]
-
-
-def at_least(smallest: int, size: int, name: str) -> None:
-    """Raises UserError if images of `size` px are too small for the encoder."""
-    if size < smallest:
-        raise UserError(
-            f"encoder {name} needs images of at least {smallest} px, these have {size} px; "
-            "raise data.size or take another encoder"
-        )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from stages.encoders._chain import Chain, at_least
+from stages.encoders._chain import Chain
 
 if TYPE_CHECKING:
     from torchvision.models import ResNet
@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 SMALL_STEM_BELOW = 64
 
 
-def chain(net: ResNet, size: int, name: str) -> Chain:
+def chain(net: ResNet, size: int) -> Chain:
     """The network without its classifier. Below 64 px the first convolution is 3x3 with stride 1, without max-pool.
 
     The small stem is that of He et al. 2016, section 4.2 (CIFAR-10), as used by SimCLR, appendix B.9.
     """
-    at_least(8, size, name)  # the small stem and three halvings leave one position of 8 px
     stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
     if size < SMALL_STEM_BELOW:
         conv = nn.Conv2d(3, 64, 3, padding=1, bias=False)

@@ -5,9 +5,14 @@ from __future__ import annotations
 from stages.encoders._chain import Chain
 
 
+def takes(size: int, built_for: int) -> bool:
+    """Whether images of `size` px leave a position after three halvings, which a pooling brings to one."""
+    return size >= 8
+
+
 def build(size: int) -> Chain:
     from torchvision.models import resnet101
 
     from stages.encoders._resnet import chain
 
-    return chain(resnet101(), size, "resnet101")
+    return chain(resnet101(), size)

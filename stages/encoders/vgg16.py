@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from stages.encoders._chain import Chain, at_least
+from stages.encoders._chain import Chain
 
 STAGES = {
     "stage1": (64, 64),
@@ -15,9 +15,13 @@ STAGES = {
 }
 
 
+def takes(size: int, built_for: int) -> bool:
+    """Whether images of `size` px leave a position after five halvings; more of them are averaged."""
+    return size >= 32
+
+
 def build(size: int) -> Chain:
     """The 13 convolutions in five stages, each ended by a max-pool; what is left at more than 32 px is averaged."""
-    at_least(32, size, "vgg16")
     channels = 3
     stages: dict[str, nn.Module] = {}
     for name, widths in STAGES.items():

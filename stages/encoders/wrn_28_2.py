@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from stages.encoders._chain import Chain, at_least
+from stages.encoders._chain import Chain
 
 SLOPE = 0.1
 WIDTHS = (32, 64, 128)
 UNITS = 4  # depth 28 = 4 + 3 groups * 4 units * 2 convolutions
+
+
+def takes(size: int, built_for: int) -> bool:
+    """Whether images of `size` px are of 2 px or more in the last group, as smaller ones are one number a channel."""
+    return size >= 8
 
 
 def build(size: int) -> Chain:
@@ -16,7 +21,6 @@ def build(size: int) -> Chain:
 
     The batch norms keep torch's momentum of 0.1; FixMatch's 0.001 is for runs of a million steps.
     """
-    at_least(8, size, "wrn_28_2")
     net = Chain(
         WIDTHS[-1],
         stem=nn.Conv2d(3, 16, 3, padding=1, bias=False),

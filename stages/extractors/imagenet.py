@@ -25,7 +25,7 @@ class Settings(hub.Choice):
     standardise: bool
     normalise: bool
     layer: hub.Layer
-    batch_size: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=65_536)
 
 
 def extract(images: Images, settings: Settings, weights: Path | None, device: torch.device) -> np.ndarray:

@@ -58,6 +58,8 @@ class TrainedBlock(WithEncoder, Protocol):
     @property
     def batch_size(self) -> int: ...
 
+    def sizes(self) -> list[int]: ...
+
 
 Block = WithEncoder | WithWeights
 

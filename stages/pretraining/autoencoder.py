@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.base.errors import UserError
+from stages.base.numbers import Pixels, ShareNotAll, ShareOrNone
 from stages.encoders import Encoder
 from stages.training.augmentation import Views, augment, plain
 from stages.training.method import Batch, Method, Training
@@ -34,9 +35,9 @@ class Settings(Training):
     encoder: str
     optimiser: Optimiser
     views: Views | None
-    noise: float = Field(ge=0, le=1)
-    mask: float = Field(ge=0, lt=1)
-    patch: int = Field(ge=1)
+    noise: ShareOrNone
+    mask: ShareNotAll
+    patch: Pixels
     width: int = Field(ge=1, le=4096)
 
 

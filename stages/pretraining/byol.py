@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import ShareOrNone, Width, Widths
 from stages.encoders import Encoder
 from stages.modules.average import follow, twin
 from stages.modules.heads import perceptron
@@ -28,9 +28,9 @@ class Settings(Training):
     encoder: str
     optimiser: Optimiser
     views: Views
-    projection: list[int] = Field(min_length=1)
-    prediction: int = Field(ge=1)
-    momentum: float = Field(ge=0, le=1)
+    projection: Widths
+    prediction: Width
+    momentum: ShareOrNone
 
 
 def regression(first: Tensor, second: Tensor, first_target: Tensor, second_target: Tensor) -> Tensor:

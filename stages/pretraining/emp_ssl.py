@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import Temperature, Weight, Widths
 from stages.encoders import Encoder
 from stages.modules.heads import perceptron
 from stages.training.augmentation import Views, augment
@@ -32,10 +33,10 @@ class Settings(Training):
     optimiser: Optimiser
     patches: int = Field(ge=2, le=1000)
     views: Views
-    coding_rate: float = Field(ge=0)
-    invariance: float = Field(ge=0)
-    distortion: float = Field(gt=0)
-    projection: list[int] = Field(min_length=1)
+    coding_rate: Weight
+    invariance: Weight
+    distortion: Temperature
+    projection: Widths
 
     @model_validator(mode="after")
     def _learns(self) -> Self:

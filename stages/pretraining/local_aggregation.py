@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import Amount, Epochs, EpochsOrNone, Several, ShareNotAll, Temperature, Times, Widths
 from stages.encoders import Encoder
 from stages.geometry.kmeans import kmeans
 from stages.modules.aggregation import aggregation, discrimination, together
@@ -38,17 +39,17 @@ class Settings(Training):
     encoder: str
     optimiser: Optimiser
     views: Views
-    temperature: float = Field(gt=0)
-    projection: list[int] = Field(min_length=1)
+    temperature: Temperature
+    projection: Widths
     standardised: bool
     bank: Start
-    bank_momentum: float = Field(ge=0, lt=1)
-    background: int = Field(ge=2)
-    clusters: int = Field(ge=1)
-    clusterings: int = Field(ge=1)
-    iterations: int = Field(ge=1)
-    refit_every: int = Field(ge=1)
-    discrimination_epochs: int = Field(ge=0)
+    bank_momentum: ShareNotAll
+    background: Several
+    clusters: Amount
+    clusterings: Times
+    iterations: Times
+    refit_every: Epochs
+    discrimination_epochs: EpochsOrNone
 
     @model_validator(mode="after")
     def _aggregates(self) -> Settings:

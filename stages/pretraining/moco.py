@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import Amount, ShareOrNone, Temperature, Widths
 from stages.encoders import Encoder
 from stages.modules.average import follow, twin
 from stages.modules.heads import perceptron
@@ -38,13 +39,13 @@ class Settings(Training):
     encoder: str
     optimiser: Optimiser
     views: Views
-    projection: list[int] = Field(min_length=1)
-    queue: int = Field(ge=1)
-    momentum: float = Field(ge=0, le=1)
-    temperature: float = Field(gt=0)
+    projection: Widths
+    queue: Amount
+    momentum: ShareOrNone
+    temperature: Temperature
     symmetric: bool
     batch_norm: Literal["plain", "shuffled", "split"]
-    splits: int = Field(ge=2)
+    splits: int = Field(ge=2, le=1024)
 
     @model_validator(mode="after")
     def _groups_of_two(self) -> Settings:

@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import Temperature, Widths
 from stages.encoders import Encoder
 from stages.modules.heads import perceptron
 from stages.training.augmentation import Views, augment
@@ -31,10 +32,10 @@ class Settings(Training):
     encoder: str
     optimiser: Optimiser
     views: Views
-    projection: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
-    heads: list[Annotated[int, Field(ge=2)]] = Field(min_length=1)
-    target_temperature: float = Field(gt=0)
-    temperature: float = Field(gt=0)
+    projection: Widths
+    heads: list[Annotated[int, Field(ge=2, le=65_536)]] = Field(min_length=1, max_length=16)
+    target_temperature: Temperature
+    temperature: Temperature
 
 
 class SelfClassifier(Method):

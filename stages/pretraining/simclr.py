@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import Field
 from torch import Tensor, nn
 
+from stages.base.numbers import Temperature, Widths
 from stages.encoders import Encoder
 from stages.modules.contrast import Loss, contrast
 from stages.modules.heads import perceptron
@@ -25,8 +25,8 @@ class Settings(Training):
     optimiser: Optimiser
     views: Views
     loss: Loss
-    temperature: float = Field(gt=0)
-    projection: list[int] = Field(min_length=1)
+    temperature: Temperature
+    projection: Widths
 
 
 class SimCLR(Method):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, Field, model_validator
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.base.errors import UserError
+from stages.base.numbers import AmountOrNone, EpochsOrNone, Share, Temperature, Times, Widths
 from stages.encoders import Encoder
 from stages.modules.heads import perceptron
 from stages.pretraining._sinkhorn import sinkhorn
@@ -27,10 +28,10 @@ class SmallCrops(BaseModel, extra="forbid", frozen=True):
     across, for encoders that end in a pooling over positions and so take images of any size; null: the encoder's own
     size, so that they differ in area alone, which conv4 needs, for it ends in a dense layer."""
 
-    number: int = Field(ge=1)
-    min_area: float = Field(gt=0, le=1)
-    max_area: float = Field(gt=0, le=1)
-    pixels: int | None = Field(ge=8)
+    number: int = Field(ge=1, le=100)
+    min_area: Share
+    max_area: Share
+    pixels: int | None = Field(ge=8, le=512)
 
     @model_validator(mode="after")
     def _ordered(self) -> SmallCrops:
@@ -52,15 +53,18 @@ class Settings(Training):
     optimiser: Optimiser
     views: Views
     small_crops: SmallCrops | None
-    projection: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
-    prototypes: int = Field(ge=2)
-    temperature: float = Field(gt=0)
-    epsilon: float = Field(gt=0)
-    iterations: int = Field(ge=1)
-    freeze_epochs: int = Field(ge=0)
-    queue: int = Field(ge=0)
-    queue_epoch: int = Field(ge=0)
+    projection: Widths
+    prototypes: int = Field(ge=2, le=65_536)
+    temperature: Temperature
+    epsilon: Temperature
+    iterations: Times
+    freeze_epochs: EpochsOrNone
+    queue: AmountOrNone
+    queue_epoch: EpochsOrNone
     pairs: Pairs
+
+    def sizes(self) -> list[int]:
+        return [self.small_crops.pixels] if self.small_crops and self.small_crops.pixels else []
 
     @model_validator(mode="after")
     def _learns(self) -> Settings:
@@ -77,13 +81,13 @@ class SwAV(Method):
     queue: Tensor
     queued: Tensor
 
-    def __init__(self, encoder: Encoder, settings: Settings) -> None:
+    def __init__(self, encoder: Encoder, settings: Settings, pool_size: int) -> None:
         super().__init__(encoder, settings)
         self.projection = perceptron([encoder.dim, *settings.projection], batch_norm=True)
         width = settings.projection[-1]
         self.prototypes = nn.Parameter(functional.normalize(torch.randn(settings.prototypes, width), dim=1))
-        # newest first
-        self.register_buffer("queue", torch.zeros(2, settings.queue, width))
+        # newest first; a longer one would hold older projections of every image
+        self.register_buffer("queue", torch.zeros(2, min(settings.queue, pool_size), width))
         self.register_buffer("queued", torch.zeros((), dtype=torch.int64))
         self._epoch = 0
         self._queued = 0
@@ -136,7 +140,7 @@ class SwAV(Method):
     @torch.no_grad()
     def _enqueue(self, projected: Tensor) -> None:
         """Puts projections [2, B, d] in front; the oldest fall out."""
-        size = self.settings.queue
+        size = self.queue.shape[1]
         self.queue.copy_(torch.cat([projected, self.queue], dim=1)[:, :size])
         self._queued = min(self._queued + projected.shape[1], size)
         self.queued.fill_(self._queued)
@@ -170,7 +174,7 @@ def build(encoder: Encoder, settings: Settings, pool_size: int) -> SwAV:
         raise UserError(
             f"small_crops.pixels={small.pixels}: encoder {encoder.name} does not take such images; set null for its own"
         )
-    return SwAV(encoder, settings)
+    return SwAV(encoder, settings, pool_size)
 
 
 @torch.no_grad()

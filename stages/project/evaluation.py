@@ -9,15 +9,16 @@ from pydantic import BaseModel, Field
 from stages.base import families
 from stages.base.errors import UserError
 from stages.base.names import ClassName
+from stages.base.numbers import Amount, Classes
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):
     """`subsets` names sets of classes (the first k, or a list of names) on whose test images accuracy is also given;
     `neighbours` is the k of k-NN accuracy; maps show the first `map_images` test images."""
 
-    subsets: dict[str, Annotated[int, Field(ge=1)] | Annotated[list[ClassName], Field(min_length=1)]]
-    neighbours: int = Field(ge=1)
-    map_images: int = Field(ge=2)
+    subsets: dict[str, Classes | Annotated[list[ClassName], Field(min_length=1)]]
+    neighbours: Amount
+    map_images: int = Field(ge=2, le=100_000)
     umap: bool
 
     def check(self, classes: list[str], where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,14 +13,35 @@ from stages.project.wording import shown
 HIDDEN = ("nfiles", "size")
 # which dvc.yaml declares by their full names as well, and that counts
 DECLARED = ("data.size",)
+# bytes that Linux takes of a file's name, and of a path
+LONGEST_NAME, LONGEST = 255, 4095
 
 
 def check_texts(raw: object, file: object) -> None:
     """Raises UserError for a key that YAML reads as a number, a boolean, a date or null: DVC makes no stage of such a
-    block, and says nothing."""
+    block, and says nothing. And for texts, keys or values, that no file system takes as a name."""
     for where, key in _keys(raw):
         if not isinstance(key, str):
             raise UserError(f"{file}: {where}: a key must be a text; put it in quotes, or give it another name")
+        _check_text(key, LONGEST_NAME, file, shown(where))
+    for where, text in _texts(raw):
+        _check_text(text, LONGEST, file, f"{where}={shown(text)}")
+
+
+def _check_text(text: str, longest: int, file: object, where: str) -> None:
+    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
+        raise UserError(f"{file}: {where}: holds a control character or half of a letter; write it without")
+    if len(text.encode()) > longest:
+        raise UserError(f"{file}: {where}: is longer than {longest:,} bytes; shorten it")
+
+
+def _texts(raw: object, where: str = "") -> Iterator[tuple[str, str]]:
+    """Every value that is a text, with the steps to it."""
+    steps = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
+    for key, value in steps:
+        if isinstance(value, str):
+            yield f"{where}{key}", value
+        yield from _texts(value, f"{where}{key}.")
 
 
 def check_seen(raw: object, file: object) -> None:

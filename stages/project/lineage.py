@@ -29,7 +29,7 @@ _READ = "stages.project.reading"
 # decide what is refused and how files are written, never what is in them
 REFUSING = {
     "stages",
-    *(f"stages.base.{name}" for name in ("errors", "excerpt", "families", "files", "readable", "start")),
+    *(f"stages.base.{name}" for name in ("errors", "excerpt", "families", "files", "numbers", "readable", "start")),
     *(f"stages.project.{name}" for name in ("estimate", "former", "keys", "lineage", "params", "wording")),
 }
 

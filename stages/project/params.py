@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from stages import datasets
+from stages import datasets, pretraining
 from stages.base import excerpt, families
 from stages.base.errors import UserError
+from stages.base.numbers import Seed
 from stages.project import evaluation, keys
 from stages.project.reading import load_yaml
 from stages.project.wording import line, shown, words
@@ -24,7 +25,7 @@ from stages.supervision.schedule import Schedule
 from stages.training.device import Compute
 
 if TYPE_CHECKING:
-    from stages import extractors, pretraining, regimes, selection
+    from stages import extractors, regimes, selection
 
 FILE = Path("params.yaml")
 
@@ -84,7 +85,7 @@ class Blocks(Mapping[str, Block]):
 class Sections(BaseModel, extra="forbid", frozen=True):
     """The sections that are not families of blocks."""
 
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Seed] = Field(min_length=1, max_length=1000)
     compute: Compute
     data: datasets.Settings
     split: parts.Settings
@@ -96,8 +97,8 @@ class Sections(BaseModel, extra="forbid", frozen=True):
     @field_validator("seeds")
     @classmethod
     def _distinct(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds) or min(seeds) < 0:
-            raise ValueError("must be distinct and not negative")
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("must be distinct")
         return seeds
 
 
@@ -134,8 +135,8 @@ class Params:
         for blocks in (self.pretrain, self.extractors, self.strategies, self.models):
             for name, block in blocks.raw.items():
                 # as on a command line after -S
-                if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
-                    allowed = "a block's name must be letters, digits, _ and -, a letter first"
+                if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{,63}", name):
+                    allowed = "a block's name must be letters, digits, _ and -, a letter first, at most 64 in all"
                     raise UserError(f"{FILE}: {blocks.section}.{name}: {allowed}")
                 if not isinstance(block, dict):
                     raise UserError(f"{FILE}: {blocks.section}.{name}={shown(block)}: must be a block of parameters")
@@ -156,7 +157,9 @@ class Params:
 
     def check_blocks(self) -> None:
         """Parses every block of every family. Imports no member, and so no torch."""
-        self.pretrain.checked(), self.extractors.checked(), self.strategies.checked()
+        self.extractors.checked(), self.strategies.checked()
+        for name, pretrained in self.pretrain.checked().items():
+            self._check_sizes(name, pretrained)
         models = self.models.checked()
         # of keys that are known
         keys.check_seen(self.raw, FILE)
@@ -169,6 +172,20 @@ class Params:
                 budget = f"labels.budget={self.labels.budget}: models.{name} spends it in rounds"
                 way = f"give a number or a share, or leave the model out: -S '~models.{name}'"
                 raise UserError(f"{FILE}: {budget}, and nobody knows an image's class before asking; {way}")
+
+    def _check_sizes(self, name: str, block: pretraining.Block) -> None:
+        """Whether a block's network takes images of the data's size, and what else the method gives it."""
+        if not hasattr(block, "encoder"):
+            return
+        takes, size = _excerpt("encoders", block.encoder).takes, self.data.size
+        if not takes(size, size):
+            least = next((other for other in range(size, 1025) if takes(other, other)), 1024)
+            needs = f"needs images of {least} px or more; raise data.size={size}, or take another encoder"
+            raise UserError(f"{FILE}: pretrain.{name}.encoder={block.encoder}: {needs}")
+        for other in block.sizes() if pretraining.trains(block) else ():
+            if not takes(other, size):
+                takes_not = f"encoder {block.encoder}, built for {size} px, takes no images of {other} px"
+                raise UserError(f"{FILE}: pretrain.{name}: {takes_not}; give null for its own size, or another encoder")
 
     def check_data(self, classes: list[str], pool_size: int) -> None:
         """What can be checked only once the data are split into classes and a pool of so many images, and should be

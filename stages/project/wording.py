@@ -44,7 +44,7 @@ def line(model: type[BaseModel], where: str, errors: list[ErrorDetails]) -> str:
     if first["type"] == "missing":
         return f"{key}: missing; it must be given{more}"
     allowed = list(dict.fromkeys(map(words, same)))
-    message = ", or ".join([allowed[0], *(other.removeprefix("must be ") for other in allowed[1:])])
+    message = ", or ".join([allowed[0], *(other.removeprefix("must ").removeprefix("be ") for other in allowed[1:])])
     value = "" if isinstance(same[0]["input"], dict) else f"={shown(same[0]['input'])}"
     return f"{key}{value}: {message}{more}"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 
+from stages.base.numbers import Share
 from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
 from stages.regimes._growing import Growth, closed, confidence, draw, without
@@ -32,7 +33,7 @@ class PlasticBlock(Block):
     """
 
     growth: Growth
-    unsure: float | None = Field(gt=0, le=1)
+    unsure: Share | None
     pruning: Pruning | None
 
     @model_validator(mode="after")

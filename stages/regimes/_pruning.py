@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, model_validator
 from torch import Tensor, nn
+
+from stages.base.numbers import Epochs, EpochsOrNone, Fraction
 
 
 class Pruning(BaseModel, extra="forbid", frozen=True):
     """`share` of the edges is removed by the time that `end` epochs are over, in equal parts after each epoch since
     `start`."""
 
-    share: float = Field(gt=0, lt=1)
-    start: int = Field(ge=0)
-    end: int = Field(ge=1)
+    share: Fraction
+    start: EpochsOrNone
+    end: Epochs
 
     @model_validator(mode="after")
     def _ordered(self) -> Pruning:

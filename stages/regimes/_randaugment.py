@@ -14,6 +14,8 @@ from pydantic import BaseModel, Field
 from torch import Tensor
 from torch.nn import functional
 
+from stages.base.numbers import ShareOrNone
+
 # operations and the ranges of their magnitudes (FixMatch, appendix, list of transformations): factors of brightness,
 # color, contrast and sharpness, bits kept by posterize, degrees of rotate, slopes of shears, the share of 255 from
 # which solarize inverts, and the share of the side by which to translate
@@ -43,9 +45,9 @@ class RandAugment(BaseModel, extra="forbid", frozen=True):
     text, 1/2 in its code); `cutout`: then a grey square whose side is that share of the image's, about a centre
     anywhere in the image (1/2 in the paper)."""
 
-    operations: int = Field(ge=0)
-    probability: float = Field(ge=0, le=1)
-    cutout: float = Field(ge=0, le=1)
+    operations: int = Field(ge=0, le=100)
+    probability: ShareOrNone
+    cutout: ShareOrNone
 
 
 def randaugment(images: Tensor, settings: RandAugment, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.base.errors import UserError
+from stages.base.numbers import Rate
 from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier, view
 from stages.training.augmentation import Views
@@ -24,8 +25,8 @@ class Settings(Block):
     regime: Literal["finetune"]
     optimiser: Optimiser
     views: Views | None
-    layers: Literal["all"] | Annotated[int, Field(ge=1)]
-    encoder_scale: float = Field(gt=0)
+    layers: Literal["all"] | Annotated[int, Field(ge=1, le=1000)]
+    encoder_scale: Rate
 
 
 class Finetune(Classifier):

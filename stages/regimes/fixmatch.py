@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import ShareNotAll, ShareOrNone, Weight
 from stages.encoders import Encoder
 from stages.modules.average import follow, twin
 from stages.regimes._classifier import Block, Classifier
@@ -37,12 +38,12 @@ class Settings(Block):
     optimiser: Optimiser
     views: Views
     strong: RandAugment
-    mu: int = Field(ge=1)
-    threshold: float = Field(ge=0, le=1)
+    mu: int = Field(ge=1, le=100)
+    threshold: ShareOrNone
     thresholds: Literal["fixed", "flexible"]
     threshold_warmup: bool
-    unlabelled_weight: float = Field(ge=0)
-    ema: float = Field(ge=0, lt=1)
+    unlabelled_weight: Weight
+    ema: ShareNotAll
 
     @model_validator(mode="after")
     def _flexible(self) -> Settings:

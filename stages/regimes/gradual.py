@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import Amount, Classes, Duration, Rate, Temperature, Widths
 from stages.encoders import Encoder
 from stages.modules.contrast import Loss, contrast
 from stages.modules.heads import perceptron
@@ -22,15 +23,15 @@ from stages.training.method import Batch, Epoch, mixed, shuffled
 from stages.training.optimiser import Rule
 
 
-class Rate(BaseModel, extra="forbid", frozen=True):
+class Falling(BaseModel, extra="forbid", frozen=True):
     """A learning rate: ceiling * 0.1^(epoch / decay), not below the floor; `decay` is the epochs of a factor of ten."""
 
-    ceiling: float = Field(gt=0)
-    floor: float = Field(ge=0)
-    decay: float = Field(gt=0)
+    ceiling: Rate
+    floor: float = Field(ge=0, le=100, allow_inf_nan=False)
+    decay: Duration
 
     @model_validator(mode="after")
-    def _ordered(self) -> Rate:
+    def _ordered(self) -> Falling:
         if self.floor > self.ceiling:
             raise ValueError(f"floor {self.floor} must not be above ceiling {self.ceiling}")
         return self
@@ -55,16 +56,16 @@ class Settings(PlasticBlock):
     regime: Literal["gradual"]
     follows: Literal["schedule"]
     optimiser: Rule
-    encoder_rate: Rate
-    probe_rate: Rate
+    encoder_rate: Falling
+    probe_rate: Falling
     contrast_views: Views
     probe_views: Views
     loss: Loss
-    temperature: float = Field(gt=0)
-    projection: list[int] = Field(min_length=1)
+    temperature: Temperature
+    projection: Widths
     probe_moves_encoder: bool
-    least_labelled: int = Field(ge=1)
-    start_classes: int | None = Field(ge=1)
+    least_labelled: Amount
+    start_classes: Classes | None
     sandbox: _sandbox.Sandbox | None
 
     def told_by(self, schedule: Schedule) -> Schedule:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import Amount, Epochs, Several, ShareNotAll, Temperature, Widths
 from stages.encoders import Encoder
 from stages.modules.aggregation import aggregation, discrimination
 from stages.modules.bank import BLOCK, Bank, Start, firsts
@@ -39,17 +40,17 @@ class Settings(Block):
     regime: Literal["label_propagation"]
     optimiser: Optimiser
     views: Views
-    temperature: float = Field(gt=0)
-    projection: list[int] = Field(min_length=1)
+    temperature: Temperature
+    projection: Widths
     standardised: bool
     bank: Start
-    bank_momentum: float = Field(ge=0, lt=1)
-    labelled_in_batch: int = Field(ge=1)
-    neighbours: int = Field(ge=1)
-    density_neighbours: int = Field(ge=1)
-    background: int = Field(ge=2)
+    bank_momentum: ShareNotAll
+    labelled_in_batch: Amount
+    neighbours: Amount
+    density_neighbours: Amount
+    background: Several
     propagate: bool
-    discrimination_epochs: int = Field(ge=1)
+    discrimination_epochs: Epochs
 
     @model_validator(mode="after")
     def _propagates(self) -> Settings:

@@ -15,13 +15,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.base.numbers import Amount, Epochs, Share, ShareNotAll
 from stages.encoders import Encoder
 from stages.modules.average import twin
 from stages.regimes._classifier import Block, Classifier, view
@@ -57,16 +58,19 @@ class Settings(Block):
     regime: Literal["pseudo_label"]
     optimiser: Optimiser
     views: Views | None
-    rounds: int = Field(ge=1)
+    rounds: Epochs
     restart: bool
     grow: Literal["percentile", "most_confident"]
-    add: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, le=1)]
-    threshold: float = Field(ge=0, lt=1)
+    add: Amount | Share
+    threshold: ShareNotAll
 
     @model_validator(mode="after")
     def _possible(self) -> Settings:
         if self.rounds > self.epochs:
             raise ValueError(f"rounds {self.rounds} must not be above epochs {self.epochs}")
+        if self.optimiser.warmup > self.epochs // self.rounds:
+            each = f"the {self.epochs // self.rounds} epochs of a round"
+            raise ValueError(f"optimiser.warmup {self.optimiser.warmup:g} must not be above {each}")
         if self.grow == "percentile" and isinstance(self.add, int):
             raise ValueError(f"add {self.add} must be a share such as 0.2 (or 1.0 for all) with grow percentile")
         return self

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from stages.base import draws
 from stages.base.errors import UserError
+from stages.base.numbers import Several
 from stages.geometry.silhouette import silhouette
 from stages.geometry.turns import by_shares, by_turns
 from stages.selection import Curve, Selection, check_budget, normalised
@@ -32,9 +33,9 @@ class Density(BaseModel, extra="forbid", frozen=True):
     extractor: str
     normalise: bool
     reduction: Reduction
-    dimensions: int = Field(ge=1)
+    dimensions: int = Field(ge=1, le=16_384)
     metric: Literal["euclidean", "cosine"]
-    min_samples: int = Field(ge=2)
+    min_samples: Several
     pick: Literal["random", "nearest"]
     balance: Literal["even", "proportional"]
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
+from stages.base.numbers import Distance
 from stages.geometry.distances import squares
 from stages.geometry.neighbours import nearest
 from stages.geometry.reachability import core_squares, walk
@@ -24,7 +24,7 @@ class Settings(Density):
     min_samples-th nearest. The others: `Density` in _density.py."""
 
     strategy: Literal["dbscan"]
-    eps: float | None = Field(gt=0)
+    eps: Distance | None
 
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:

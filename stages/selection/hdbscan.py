@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
+from stages.base.numbers import Several
 from stages.geometry.reachability import Walk, core_squares, walk
 from stages.selection import Selection, _density
 from stages.selection._density import Clustering, Density, measured
@@ -23,7 +23,7 @@ class Settings(Density):
     _density.py."""
 
     strategy: Literal["hdbscan"]
-    min_cluster_size: int = Field(ge=2)
+    min_cluster_size: Several
     cluster_selection: Literal["eom", "leaf"]
 
 

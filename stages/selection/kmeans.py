@@ -6,9 +6,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from stages.base import draws
+from stages.base.numbers import Amount
 from stages.geometry.kmeans import kmeans
 from stages.geometry.turns import by_turns
 from stages.selection import Selection, check_budget, normalised
@@ -20,7 +21,7 @@ class Settings(BaseModel, extra="forbid", frozen=True):
 
     strategy: Literal["kmeans"]
     extractor: str
-    per_centroid: int = Field(ge=1)
+    per_centroid: Amount
     pick: Literal["nearest", "random"]
     normalise: bool
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
+from stages.base.numbers import Fraction, Several
 from stages.geometry.reachability import core_squares, walk
 from stages.selection import Selection, _density
 from stages.selection._density import Clustering, Density, measured
@@ -19,8 +19,8 @@ class Settings(Density):
     as many as `min_samples`. The others: `Density` in _density.py."""
 
     strategy: Literal["optics"]
-    xi: float = Field(gt=0, lt=1)
-    min_cluster_size: int | None = Field(ge=2)
+    xi: Fraction
+    min_cluster_size: Several | None
 
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:

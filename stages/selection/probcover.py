@@ -11,9 +11,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from stages.base import draws
+from stages.base.numbers import Distance, Several, Share
 from stages.geometry.cover import Balls, max_cover, to_others
 from stages.geometry.kmeans import kmeans
 from stages.selection import Curve, Selection, check_budget, normalised
@@ -29,9 +30,9 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     strategy: Literal["probcover"]
     extractor: str
     normalise: bool
-    clusters: int = Field(ge=2)
-    purity: float = Field(gt=0, le=1)
-    radius: float | None = Field(gt=0)
+    clusters: Several
+    purity: Share
+    radius: Distance | None
 
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:

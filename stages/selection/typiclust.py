@@ -6,8 +6,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
+from stages.base.numbers import Amount, AmountOrNone
 from stages.geometry.typicality import typical
 from stages.selection import Selection, check_budget, normalised
 
@@ -20,9 +21,9 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     strategy: Literal["typiclust"]
     extractor: str
     normalise: bool
-    max_clusters: int = Field(ge=1)
-    neighbours: int = Field(ge=1)
-    smallest: int = Field(ge=0)
+    max_clusters: Amount
+    neighbours: Amount
+    smallest: AmountOrNone
 
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:

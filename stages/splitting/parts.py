@@ -12,16 +12,15 @@ from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 from stages.base import draws, families
 from stages.base.errors import UserError
 from stages.base.names import ClassName, composed
+from stages.base.numbers import Classes, Seed, Share, ShareNotAll
 from stages.splitting.stratify import held_out, part_of
-
-Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Imbalance(BaseModel, extra="forbid", frozen=True):
     """Keeps `share` of the images of each of `classes`; "half" is the first half of the kept classes."""
 
     share: Share
-    classes: Literal["half"] | list[ClassName]
+    classes: Literal["half"] | Annotated[list[ClassName], Field(min_length=1)]
 
 
 def _kind(value: object) -> str:
@@ -31,7 +30,8 @@ def _kind(value: object) -> str:
 
 # a tag in brackets, since it is no part of a parameter's name
 Rates = Annotated[
-    Annotated[Imbalance, Tag("[share]")] | Annotated[dict[ClassName, Share], Tag("[rates]")], Discriminator(_kind)
+    Annotated[Imbalance, Tag("[share]")] | Annotated[dict[ClassName, Share], Field(min_length=1), Tag("[rates]")],
+    Discriminator(_kind),
 ]
 
 
@@ -42,15 +42,15 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     to a share of some classes or by {class: share}; `validation` is a share of each class.
     """
 
-    seed: int = Field(ge=0)
-    validation: float = Field(ge=0, lt=1)
-    classes: int | list[ClassName] | None
+    seed: Seed
+    validation: ShareNotAll
+    classes: Classes | list[ClassName] | None
     imbalance: Rates | None
 
     @field_validator("classes", mode="before")
     @classmethod
     def _allowed(cls, value: object) -> object:
-        number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100_000
         names = value if isinstance(value, list) and all(isinstance(name, str) for name in value) else []
         if not (value is None or number or (names and len(set(map(composed, names))) == len(names))):
             raise ValueError(

@@ -14,6 +14,8 @@ from stages.base.errors import UserError
 
 # DVC depends on the file by its name, so that there must be one
 _NO_FILE = "data/none"
+# more than any pool has; Python reads no number of thousands of digits
+_NUMBER = r"[1-9][0-9]{0,8}"
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,13 @@ class Budget:
     def parse(cls, written: object) -> Budget:
         """From 400 or "400", "40/class" or "10%". Raises ValueError for anything else."""
         if isinstance(written, str):
-            if re.fullmatch(r"[1-9]\d*", written):
+            if re.fullmatch(_NUMBER, written):
                 return cls(int(written), "total", int(written))
-            if found := re.fullmatch(r"([1-9]\d*)/class", written):
+            if found := re.fullmatch(rf"({_NUMBER})/class", written):
                 return cls(int(found[1]), "class", written)
-            if (found := re.fullmatch(r"(\d+(\.\d+)?)%", written)) and 0 < float(found[1]) <= 100:
+            if (found := re.fullmatch(r"([0-9]{1,3}(\.[0-9]{1,15})?)%", written)) and 0 < float(found[1]) <= 100:
                 return cls(float(found[1]), "share", written)
-        elif isinstance(written, int) and not isinstance(written, bool) and written >= 1:
+        elif isinstance(written, int) and not isinstance(written, bool) and 1 <= written < 10**9:
             return cls(written, "total", written)
         raise ValueError('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
+
+from stages.base.numbers import Amount
 
 
 class Rounds(BaseModel, extra="forbid", frozen=True):
@@ -13,8 +15,8 @@ class Rounds(BaseModel, extra="forbid", frozen=True):
     `restart` of its own, within one training.)
     """
 
-    start: int = Field(ge=1)
-    step: int = Field(ge=1)
+    start: Amount
+    step: Amount
     restart: bool
 
     def totals(self, budget: int) -> list[int]:

@@ -6,11 +6,12 @@ import math
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, model_validator
 
 from stages.base import draws, families
 from stages.base.errors import UserError
 from stages.base.names import ClassName
+from stages.base.numbers import Classes, Duration, Share, ShareOrNone
 
 Shape = Literal["linear", "step", "cosine"]
 
@@ -28,14 +29,14 @@ class Schedule(BaseModel, extra="forbid", frozen=True):
     bought is told.
     """
 
-    start_classes: int = Field(ge=1)
-    end_classes: int | None = Field(ge=1)
-    class_epochs: float | None = Field(gt=0)
+    start_classes: Classes
+    end_classes: Classes | None
+    class_epochs: Duration | None
     class_shape: Shape
     class_order: Literal["given", "random"] | list[ClassName]
-    start_share: float = Field(ge=0, le=1)
-    end_share: float = Field(gt=0, le=1)
-    label_epochs: float | None = Field(gt=0)
+    start_share: ShareOrNone
+    end_share: Share
+    label_epochs: Duration | None
     label_shape: Shape
     redraw: bool
 

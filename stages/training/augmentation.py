@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from torch import Tensor
 from torch.nn import functional
+
+from stages.base.numbers import Share, ShareOrNone
 
 
 class Views(BaseModel, extra="forbid", frozen=True):
@@ -15,9 +17,9 @@ class Views(BaseModel, extra="forbid", frozen=True):
     What a shift brings in from outside is the image reflected. `flip`: left and right swapped in half of the views.
     `zoom`: false for shifts alone, by whole pixels, as in FixMatch: by parts of one they would blur."""
 
-    min_area: float = Field(gt=0, le=1)
-    brightness: float = Field(ge=0, le=1)
-    jitter: float = Field(ge=0, le=1)
+    min_area: Share
+    brightness: ShareOrNone
+    jitter: ShareOrNone
     flip: bool
     zoom: bool
 

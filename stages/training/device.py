@@ -29,7 +29,7 @@ class Compute(BaseModel, extra="forbid", frozen=True):
     @field_validator("device")
     @classmethod
     def _form(cls, device: str) -> str:
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+        if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", device):
             raise ValueError("must be auto, cpu, cuda or cuda:N")
         return device
 

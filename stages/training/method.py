@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, model_validator
 from torch import Tensor, nn
 
+from stages.base.numbers import BatchSize, Classes, Epochs, Steps
 from stages.training.optimiser import Optimiser, Rule
 
 if TYPE_CHECKING:
     from stages.training.images import Images
+
+
+# whose places are held in memory at once
+LARGEST_EPOCH = 100_000_000
 
 
 class Training(BaseModel, extra="forbid", frozen=True):
@@ -21,11 +26,28 @@ class Training(BaseModel, extra="forbid", frozen=True):
     `steps` for each epoch (null: as many as one pass over the images takes); `optimiser` has a learning rate
     of its own, unless the method says another."""
 
-    classes: int | None = Field(ge=1)
-    epochs: int = Field(ge=1)
-    steps: int | None = Field(ge=1)
-    batch_size: int = Field(ge=2)
+    classes: Classes | None
+    epochs: Epochs
+    steps: Steps | None
+    batch_size: BatchSize
     optimiser: Rule
+
+    def sizes(self) -> list[int]:
+        """Sides of square images in px that the encoder is given beside those of the data's size."""
+        return []
+
+    @model_validator(mode="after")
+    def _reaches_its_rate(self) -> Self:
+        if isinstance(self.optimiser, Optimiser) and self.optimiser.warmup > self.epochs:
+            raise ValueError(f"optimiser.warmup {self.optimiser.warmup:g} must not be above epochs {self.epochs}")
+        return self
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.steps is not None and self.steps * self.batch_size > LARGEST_EPOCH:
+            images = f"{self.steps} steps of {self.batch_size} images"
+            raise ValueError(f"{images} must be at most {LARGEST_EPOCH:,} images an epoch; give more epochs instead")
+        return self
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import torch
 from pydantic import BaseModel, Field
 from torch import nn
 
+from stages.base.numbers import Rate, ShareNotAll, ShareOrNone
+
 _TRUST = {"lars": 0.001, "larc": 0.02}
 
 
@@ -25,17 +27,17 @@ class Rule(BaseModel, extra="forbid", frozen=True):
     """
 
     name: Literal["adam", "adamw", "sgd", "nesterov", "lars", "larc"]
-    momentum: float = Field(ge=0, lt=1)
-    weight_decay: float = Field(ge=0)
+    momentum: ShareNotAll
+    weight_decay: ShareOrNone
 
 
 class Optimiser(Rule):
     """A rule with one learning rate: a linear warm-up over `warmup` epochs to `rate`, then constant, cosine to 0, or
     cosine_7_16: rate * cos(7 pi k / 16 K), FixMatch's, which ends at a fifth."""
 
-    rate: float = Field(gt=0)
+    rate: Rate
     decay: Literal["constant", "cosine", "cosine_7_16"]
-    warmup: float = Field(ge=0)
+    warmup: float = Field(ge=0, le=100_000, allow_inf_nan=False)
 
     def at(self, epoch: float, epochs: int) -> float:
         """The learning rate at a fractional epoch of `epochs`."""

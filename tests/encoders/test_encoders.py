@@ -116,11 +116,29 @@ def test_conv4_shrinks_without_padding() -> None:
     assert sides == [15, 7, 3, 1]
 
 
-@pytest.mark.parametrize(("name", "size"), [("conv4", 30), ("vgg16", 31), ("resnet18", 7), ("wrn_28_2", 7)])
-def test_images_too_small_are_refused(name: str, size: int) -> None:
-    with pytest.raises(UserError, match=rf"{name} needs .* at least {size + 1} px, these have {size} px"):
-        build(name, size)
-    build(name, size + 1).eval()(torch.rand(1, 3, size + 1, size + 1))
+@pytest.mark.parametrize("name", NAMES)
+def test_images_too_small_are_refused_and_the_smallest_learn(name: str) -> None:
+    takes = families.load("encoders", name).takes
+    smallest = next(size for size in range(1, 1000) if takes(size, size))
+    with pytest.raises(UserError, match=f"encoder {name} takes no images of {smallest - 1} px; raise data.size"):
+        build(name, smallest - 1)
+    vectors = build(name, smallest).train()(torch.rand(2, 3, smallest, smallest))
+    vectors.sum().backward()
+    assert vectors.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("built_for", [33, 65])
+def test_it_takes_the_sizes_that_it_says(name: str, built_for: int) -> None:
+    takes, encoder = families.load("encoders", name).takes, build(name, built_for).eval()
+    assert takes(built_for, built_for)
+    with torch.inference_mode():
+        for size in (8, 15, 31, 32, built_for, 46, 47):
+            if takes(size, built_for):
+                assert encoder(torch.rand(1, 3, size, size)).shape == (1, encoder.dim)
+            elif size < 32 or name == "conv4":
+                with pytest.raises(RuntimeError):
+                    encoder(torch.rand(1, 3, size, size))
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:

@@ -8,7 +8,7 @@ from stages import encoders
 from stages.base import families
 from stages.base.errors import UserError
 from stages.project import estimate, params
-from tests.blocks import base, settings
+from tests.blocks import base, settings, warm
 
 
 def test_operations_of_known_nets() -> None:
@@ -44,7 +44,7 @@ def test_small_sets_pass_without_a_word(capsys: pytest.CaptureFixture[str], tmp_
     for blocks in (raw["pretrain"], raw["models"]):
         for block in blocks.values():
             block |= {"encoder": "conv4"} if "encoder" in block else {}
-            block |= {"epochs": 2, "steps": 2} if "epochs" in block else {}
+            block |= warm(block, 2) | {"steps": 2} if "epochs" in block else {}
     estimate.check(params.Params(raw), 45_000)
     assert capsys.readouterr().err == ""
 

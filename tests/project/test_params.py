@@ -139,12 +139,44 @@ WRONG_VALUES = [
     ("models.gradual.regime", "gradul", "models.gradual.regime='gradul': no file of stages/regimes/; did you mean gra"),
     ("models.two words", {}, "models.two words: a block's name must be letters, digits, _ and -, a letter first"),
     ("models.7", {}, "models.7: a block's name must be "),
+    # numbers that pass as such, and with which nothing works
+    ("pretrain.simclr.projection", [0], "pretrain.simclr.projection.0=0: must be greater than or equal to 2"),
+    ("pretrain.simclr.projection", [10**9], "pretrain.simclr.projection.0=1000000000: must be less than or equal to 1"),
+    ("seeds", [2**63], "seeds.0=9223372036854775808: must be less than 4294967296"),
+    ("data.seed", 2**64, "data.seed=18446744073709551616: must be less than 4294967296"),
+    ("data.size", 10**6, "data.size=1000000: must be less than or equal to 512"),
+    ("pretrain.simclr.optimiser.rate", float("inf"), "pretrain.simclr.optimiser.rate=inf: must be a finite number"),
+    ("pretrain.simclr.optimiser.rate", float("nan"), "pretrain.simclr.optimiser.rate=nan: must be a finite number"),
+    ("pretrain.simclr.optimiser.warmup", float("inf"), "pretrain.simclr.optimiser.warmup=inf: must be a finite numb"),
+    ("pretrain.simclr.optimiser.warmup", 101, "pretrain.simclr: optimiser.warmup 101 must not be above epochs 100"),
+    ("pretrain.simclr.epochs", 10**30, "pretrain.simclr.epochs=1000000000000000000000000000000: must be less than or"),
+    ("pretrain.simclr.batch_size", 10**12, "pretrain.simclr.batch_size=1000000000000: must be less than or equal to"),
+    ("models.probe.steps", 10**6, "models.probe: 1000000 steps of 256 images must be at most 100,000,000 images an ep"),
+    ("strategies.typiclust.neighbours", 10**12, "strategies.typiclust.neighbours=1000000000000: must be less than or"),
+    ("evaluation.map_images", 10**9, "evaluation.map_images=1000000000: must be less than or equal to 100000"),
+    ("split.imbalance", {}, "split.imbalance: must have 1 or more of them"),
+    ("split.imbalance", {"share": 0.1, "classes": []}, "split.imbalance.classes=[]: must be 'half', or have 1"),
+    ("labels.budget", 10**30, "labels.budget=1000000000000000000000000000000: must be a number (400), a number per cl"),
+    ("labels.budget", "9" * 5000, "labels.budget='9999"),
+    ("compute.device", "cuda:" + "9" * 5000, "compute.device='cuda:999"),
+    # names and texts that no file system takes
+    (f"models.{'a' * 300}", {}, f"'models.{'a' * 49}...: is longer than 255 bytes; shorten it"),
+    (
+        f"models.{'a' * 65}",
+        {},
+        f"models.{'a' * 65}: a block's name must be letters, digits, _ and -, a letter first, a",
+    ),
+    ("data.source", "a\x00b", "data.source='a\\x00b': holds a control character or half of a letter; write it without"),
+    ("labels.file", "\ud800", "labels.file='\\ud800': holds a control character or half of a letter; write it without"),
+    ("data.source", "a" * 5000, "data.source='aaa"),
+    # a network and the size of the data
+    ("data.size", 7, "data.size=7: must be greater than or equal to 8"),
     # of several keys together
     ("schedule.end_share", 0.005, "schedule: start_share 0.01 must not be above end_share 0.005"),
     ("models.gradual.probe_rate.floor", 1, "models.gradual.probe_rate: floor 1.0 must not be above ceiling 0.03"),
     ("seeds", [], "seeds=[]: must have 1 or more of them"),
-    ("seeds", [0, 1, 0], "seeds=[0, 1, 0]: must be distinct and not negative"),
-    ("seeds", [-1], "seeds=[-1]: must be distinct and not negative"),
+    ("seeds", [0, 1, 0], "seeds=[0, 1, 0]: must be distinct"),
+    ("seeds", [-1], "seeds.0=-1: must be greater than or equal to 0"),
 ]
 
 
@@ -200,6 +232,21 @@ def test_a_bad_budget_is_refused(budget: Any) -> None:
     line = refusal(changed("labels.budget", budget))
     assert line.startswith(f"{FILE}: labels.budget=")
     assert line.endswith('must be a number (400), a number per class ("40/class") or a share of the pool ("10%")')
+
+
+def test_a_network_that_does_not_fit_the_data_is_refused_at_once() -> None:
+    raw = changed("pretrain.scratch.encoder", "conv4", changed("data.size", 30))
+    needs = "needs images of 31 px or more; raise data.size=30, or take another encoder"
+    assert refusal(raw) == f"{FILE}: pretrain.scratch.encoder=conv4: {needs}"
+
+
+def test_small_crops_that_the_network_does_not_take_are_refused_at_once() -> None:
+    raw = preset.overlay(blocks.base(), preset.load("contrastive"))
+    raw = changed("pretrain.swav.small_crops", {"number": 2, "min_area": 0.1, "max_area": 0.3, "pixels": 16}, raw)
+    Params(changed("pretrain.swav.encoder", "resnet18", raw)).check_blocks()
+    takes_not = "encoder conv4, built for 96 px, takes no images of 16 px"
+    way = "give null for its own size, or another encoder"
+    assert refusal(changed("pretrain.swav.encoder", "conv4", raw)) == f"{FILE}: pretrain.swav: {takes_not}; {way}"
 
 
 def test_a_budget_by_class_cannot_be_spent_in_rounds() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from stages.regimes.gradual import Rate
+from stages.regimes.gradual import Falling
 from stages.training.augmentation import Views
 from stages.training.images import Images
 from stages.training.loop import seed_all
@@ -77,7 +77,7 @@ def test_labels_not_told_are_not_in_the_probe_s_loss() -> None:
 
 
 def test_reference_learning_rate() -> None:
-    rate = Rate(ceiling=1e-3, floor=1e-5, decay=500)
+    rate = Falling(ceiling=1e-3, floor=1e-5, decay=500)
     assert rate.at(0) == 1e-3
     assert rate.at(250) == pytest.approx(1e-3 * 0.1**0.5)
     assert rate.at(5000) == 1e-5

@@ -11,7 +11,7 @@ from stages import preset
 from stages.base.errors import UserError
 from stages.project import layout, reading
 from stages.training import workers
-from tests.blocks import base, written
+from tests.blocks import base, warm, written
 from tests.tiny import LABELS, pictures
 
 pytestmark = pytest.mark.anywhere
@@ -27,7 +27,7 @@ def project(folder: Path) -> None:
     for blocks in (raw["pretrain"], raw["models"]):
         for block in blocks.values():
             if "epochs" in block:
-                block |= {"epochs": 1, "steps": 2, "batch_size": 16}
+                block |= warm(block, 1) | {"steps": 2, "batch_size": 16}
     (folder / "params.yaml").write_text(written(raw))
     for path in ("raw/train", "split", "selection/random"):
         (folder / "data" / path).mkdir(parents=True)
