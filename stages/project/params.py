@@ -157,9 +157,10 @@ class Params:
 
     def check_blocks(self) -> None:
         """Parses every block of every family. Imports no member, and so no torch."""
-        self.extractors.checked(), self.strategies.checked()
         for name, pretrained in self.pretrain.checked().items():
             self._check_sizes(name, pretrained)
+        self.extractors.checked()
+        self.strategies.checked()
         models = self.models.checked()
         # of keys that are known
         keys.check_seen(self.raw, FILE)
