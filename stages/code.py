@@ -1,9 +1,9 @@
 """python -m stages.code: writes what code each instance of the other stages depends on.
 
-Reads the files of stages/, and of params.yaml the four families of blocks. Writes data/code/<stage>.json, for a stage
-with blocks data/code/<stage>/<name>.json: {file: hash of its syntax tree without comments and docstrings}, over what
-that instance imports, but for what only refuses. Every other stage depends on its own, so that DVC reruns what an edit
-can change, no more.
+Reads the files of stages/, and all of params.yaml, which it checks: no stage runs before it. Writes
+data/code/<stage>.json, for a stage with blocks data/code/<stage>/<name>.json: {file: hash of its syntax tree without
+comments and docstrings}, over what that instance imports, but for what only refuses. Every other stage depends on its
+own, so that DVC reruns what an edit can change, no more.
 """
 
 from __future__ import annotations

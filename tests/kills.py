@@ -9,7 +9,9 @@ which nothing was killed.
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import json
 import os
 import random
 import re
@@ -23,9 +25,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stages import preset
+from stages.project import reading
 from tests import blocks, repository
 
 # the processes of one run that a kill may hit
@@ -44,7 +45,7 @@ def parameters() -> dict[str, Any]:
     raw["extractors"] = {"pixels": raw["extractors"]["pixels"]}
     raw["strategies"] = {"random": {"strategy": "random", "extractor": "pixels"}}
     raw["models"] = {"probe": raw["models"]["probe"] | {"epochs": 3, "steps": 2}}
-    return yaml.safe_load(yaml.safe_dump(raw))
+    return copy.deepcopy(raw)
 
 
 def command() -> list[str]:
@@ -100,7 +101,7 @@ def stage(folder: Path) -> int | None:
 def snapshot(folder: Path) -> dict[str, str]:
     """{file: hash} of all results, with the speed, which differs from run to run, blanked out of them."""
     found: dict[str, str] = {}
-    speed = yaml.safe_load((folder / SPEED).read_text())["images_per_second"]
+    speed = json.loads((folder / SPEED).read_text())["images_per_second"]
     for path in sorted(path for name in ("data", "metrics", "plots") for path in (folder / name).rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and name != SPEED:
@@ -109,7 +110,7 @@ def snapshot(folder: Path) -> dict[str, str]:
                 # columns are as wide as it is long
                 content = re.sub(rb"[ -]+", b" ", content.replace(f"{speed:,.0f}".encode(), b"speed"))
             found[str(name)] = hashlib.sha256(content).hexdigest()
-    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    lock = reading.load_yaml(folder / "dvc.lock")
     for name, one in lock["stages"].items():
         found |= {f"dvc.lock: {name}: {key}": str(one.get(key)) for key in ("cmd", "params")}
         for kind in ("deps", "outs"):

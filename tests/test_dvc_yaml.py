@@ -4,6 +4,7 @@ declared too much reruns what did not change."""
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from dvc.stage.cache import _get_cache_hash
 from dvc_data.hashfile.meta import Meta
 from pydantic import BaseModel
 
-from stages import preset
+from stages import code, preset
 from stages.base import families
+from stages.base.errors import UserError
 from stages.project import lineage, params, reading
 from stages.project.keys import DECLARED, HIDDEN
 from tests import blocks
@@ -122,6 +124,25 @@ def test_the_sections_that_a_stage_reads_are_declared(instance: Instance) -> Non
     assert not [one for one in wanted if not any(name == one or name.startswith(f"{one}.") for name in declared)]
     if instance.key:
         assert [name for name in declared if name.endswith(f".{instance.key}")]
+
+
+def test_the_first_stage_sees_every_section_and_refuses_what_is_wrong_in_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = (one for one in instances(blocks.base()) if one.verb == "code")
+    assert next(iter(STAGES)) == "code"
+    assert {path.split(".")[0] for path in first.stage["params"]} == set(blocks.base())
+    base = blocks.base()
+    monkeypatch.chdir(tmp_path)
+    for section, value in base.items():
+        if isinstance(value, dict):
+            raw = copy.deepcopy(base)
+            wrong = next(iter(raw[section].values())) if section in params.FAMILIES else raw[section]
+            wrong["tpyo"] = 1
+            (tmp_path / "params.yaml").write_text(blocks.written(raw))
+            with pytest.raises(UserError, match=rf"{section}\..*tpyo: unknown key"):
+                code.main()
+    assert not list(tmp_path.rglob("*.json"))
 
 
 @pytest.mark.parametrize("source", SOURCES)

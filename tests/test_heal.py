@@ -9,15 +9,21 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from stages import heal
 from stages.base.errors import UserError
+from tests import blocks
 from tests.repository import ENVIRONMENT, ROOT, call, done, stages_run
 
 pytestmark = pytest.mark.anywhere
+
+
+def parsed(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +37,7 @@ def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, before in (("one", "zero.txt"), ("two", "one.txt"), ("three", "two.txt"))
     }
     (folder / "zero.txt").write_text("0")
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    (folder / "dvc.yaml").write_text(blocks.written({"stages": stages}))
     assert len(stages_run(done(folder, "dvc", "repro"))) == 3
     return folder
 
@@ -58,7 +64,7 @@ def test_dvc_goes_on_after_a_kill_while_it_wrote(reproduced: Path) -> None:
         assert "by a DVC that was killed" in healed(reproduced)
         # from the cache of runs
         assert stages_run(done(reproduced, "dvc", "repro")) == []
-        assert yaml.safe_load(lock.read_text()) == yaml.safe_load(before)
+        assert parsed(lock.read_text()) == parsed(before)
         assert healed(reproduced) == ""
 
 
@@ -75,8 +81,8 @@ def test_a_lock_cut_off_anywhere_keeps_its_whole_stages(reproduced: Path, folder
         assert not kept or heal._readable(kept)
         if not readable:
             begun = len(re.findall(r"^  \S", text, re.M))
-            stages = yaml.safe_load(kept)["stages"] if kept else {}
-            assert list(stages) == list(yaml.safe_load(whole)["stages"])[: max(begun - 1, 0)]
+            stages = parsed(kept)["stages"] if kept else {}
+            assert list(stages) == list(parsed(whole)["stages"])[: max(begun - 1, 0)]
 
 
 @pytest.mark.parametrize("text", ["<<<<<<< ours\nschema: '2.0'\n=======\n", "no lock at all", "{schema: '2.0'"])

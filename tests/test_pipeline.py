@@ -106,7 +106,8 @@ def test_a_second_run_runs_nothing(project: Path) -> None:
 
 
 def test_a_changed_schedule_reruns_what_follows_it_and_nothing_else(experiment: str) -> None:
-    assert stages_run(experiment) == ["train@gradual", "evaluate@gradual", "compare"]
+    # the stage `code` checks the parameters, whichever they are
+    assert stages_run(experiment) == ["code", "train@gradual", "evaluate@gradual", "compare"]
 
 
 def test_another_acquisition_reruns_the_model_that_has_it_and_nothing_else(copy: Path) -> None:
@@ -174,6 +175,8 @@ def test_a_stale_result_changes_nothing(copy: Path) -> None:
             "schedule.start_classes=0",
             "error: params.yaml: schedule.start_classes=0: must be greater than or equal to 1",
         ),
+        # what depends on it would miss a file, at the end of all the rest
+        ("labels.strategy=kmens", "error: params.yaml: labels.strategy='kmens': known: random"),
     ],
 )
 def test_a_wrong_parameter_fails_and_changes_nothing(copy: Path, override: str, said: str) -> None:
@@ -181,6 +184,7 @@ def test_a_wrong_parameter_fails_and_changes_nothing(copy: Path, override: str, 
     assert result.returncode != 0
     assert said in result.stdout + result.stderr
     assert "Traceback" not in result.stdout + result.stderr
+    assert set(stages_run(result.stdout)) <= {"code"}
     # of what git keeps only the parameters, as asked for
     assert done(copy, "git", "status", "--porcelain").split() in ([], ["M", "params.yaml"])
 

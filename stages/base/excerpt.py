@@ -29,14 +29,14 @@ class Excerpt(ModuleType):
     imported as they are, where a statement that runs names them.
     """
 
-    _statements: list[_Statement]
+    __statements__: list[_Statement]
 
     def __init__(self, name: str, path: Path) -> None:
         super().__init__(f"excerpt:{name}")
         self.__file__ = str(path)
         self.__whole__ = name
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        self.__dict__["_statements"] = [_Statement(node) for node in _flat(tree.body)]
+        self.__dict__["__statements__"] = [_Statement(node) for node in _flat(tree.body)]
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("__"):
@@ -52,11 +52,11 @@ class Excerpt(ModuleType):
         while pending:
             name = pending.pop()
             seen.add(name)
-            for place, statement in enumerate(self._statements):
+            for place, statement in enumerate(self.__statements__):
                 if name in statement.binds and not statement.begun:
                     wanted.add(place)
                     pending += statement.needs - seen
-        for statement in [self._statements[place] for place in sorted(wanted)]:
+        for statement in [self.__statements__[place] for place in sorted(wanted)]:
             if not statement.begun:
                 statement.begun = True
                 self._run(statement.node)
