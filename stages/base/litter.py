@@ -13,7 +13,8 @@ _NAMES = {
     "#recycle",
     "#snapshot",
     "~snapshot",
-    # macOS; most of its own begin with a dot
+    # macOS
+    ".ds_store",
     "__macosx",
     "icon\r",
     "network trash folder",
@@ -39,5 +40,10 @@ _NAMES = {
 
 
 def litter(name: str) -> bool:
-    """Whether a file or folder of this name is hidden (.DS_Store, ._1.jpg, .git, .@__thumb) or a system's."""
-    return name.startswith(".") or name.casefold() in _NAMES
+    """Whether a file or folder of this name is hidden (.git, .@__thumb) or a system's."""
+    return name.startswith(".") or of_system(name)
+
+
+def of_system(name: str) -> bool:
+    """Whether a file or folder of this name is a system's, which makes it anew: nobody misses it."""
+    return name.startswith("._") or name.casefold() in _NAMES

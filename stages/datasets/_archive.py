@@ -175,7 +175,7 @@ def _zip(source: Path, file: IO[bytes]) -> Iterator[Entry]:
     with zipfile.ZipFile(file) as archive:
         _check_count(archive, file)
         for info in archive.infolist():
-            name = info.filename.replace("\\", "/")
+            name = _name(info).replace("\\", "/")
             # a zip made on Windows or by Python may give no kind
             kind = stat.S_IFMT(info.external_attr >> 16) or (stat.S_IFDIR if info.is_dir() else stat.S_IFREG)
             if info.flag_bits & 1:
@@ -194,6 +194,16 @@ def _zip(source: Path, file: IO[bytes]) -> Iterator[Entry]:
                     return member.read(size)
 
             yield Entry(name, kind, info.file_size, read, head)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The path; Finder and others write UTF-8 without saying so, and zipfile takes it for the letters of DOS."""
+    if info.filename.isascii() or info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _check_count(archive: zipfile.ZipFile, file: IO[bytes]) -> None:

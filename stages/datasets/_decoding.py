@@ -17,6 +17,7 @@ from stages.datasets import _pixels
 from stages.datasets._images import in_threads
 
 _ALIKE = 4.0  # of 255, on average over a picture: what another version of Pillow may change
+_DARK = 16  # of 255: of a picture below it people see nothing
 _SHOWN = 10  # names in one line
 
 Picture = tuple[str, Callable[[], bytes]]  # its name and its file's bytes
@@ -24,19 +25,21 @@ Picture = tuple[str, Callable[[], bytes]]  # its name and its file's bytes
 
 @dataclass(frozen=True)
 class _Outcome:
-    """Of one picture: why it can't be had, or the highest of its values, if it has more than 8 bits and doesn't say how
-    many, and the bits that it was decoded by."""
+    """Of one picture: why it can't be had, or the brightest of what was made of it, from 0 to 255; and the highest of
+    its values, if it has more than 8 bits and doesn't say how many, with the bits that it was decoded by."""
 
     name: str
     wrong: str | None = None
+    brightest: int = 0
     highest: int | None = None
     bits: int = 16
 
 
 def decode_into(
     read: Callable[[Collection[str]], Iterable[Picture]], places: dict[str, np.ndarray], max_pixels: float, source: str
-) -> str | None:
-    """Decodes each picture into its place, uint8 [S, S, 3], and says how values of 16 bits were taken, if any were.
+) -> list[str]:
+    """Decodes each picture into its place, uint8 [S, S, 3], and gives what is to be said of it: how values of 16 bits
+    were taken, if any were, and that all are black, if they are.
 
     read: gives of these names the pictures that are there, in any order. max_pixels: in millions.
     Raises UserError, which names the pictures, if one is not there or can't be decoded: no place stays empty.
@@ -49,6 +52,7 @@ def decode_into(
     def chunk(some: list[Picture]) -> list[_Outcome]:
         return [_into(places[name], name, read, bits[0]) for name, read in some]
 
+    brightest = 0
     missing, wrong, deep = dict.fromkeys(places), dict[str, str](), dict[str, _Outcome]()
     with _bounded(max_pixels), tqdm(total=len(places), desc="decoding", unit=" images", disable=None) as bar:
         for done in in_threads(chunk, read(places)):
@@ -60,15 +64,23 @@ def decode_into(
                 elif one.highest is not None:
                     deep[one.name] = one
                     bits[0] = max(bits[0], _pixels.depth(one.highest))
+                else:
+                    brightest = max(brightest, one.brightest)
         wrong |= dict.fromkeys(missing, _GONE)
         again = [name for name, one in deep.items() if one.bits != bits[0]]
-        left = set(again)
         for done in in_threads(chunk, read(again) if again and not wrong else ()):
-            left.difference_update(one.name for one in done if not one.wrong)
-        wrong |= dict.fromkeys(left if not wrong else (), _GONE)
+            deep.update((one.name, one) for one in done)
+        if not wrong:
+            wrong |= {name: deep[name].wrong or _GONE for name in again if deep[name].bits != bits[0]}
     if wrong:
         raise UserError(_refusal(source, wrong, len(places), max_pixels))
-    return _said(deep, bits[0]) if deep else None
+    notes = [_said(deep, bits[0])] if deep else []
+    brightest = max([brightest, *(one.brightest for one in deep.values())])
+    if places and brightest < _DARK:
+        notes.append(
+            f"every image is black or nearly so: no value is above {brightest} of 255; scale them, if they are not"
+        )
+    return notes
 
 
 def decode(data: bytes, size: int, name: str = "", bits: int = 16) -> np.ndarray:
@@ -131,8 +143,10 @@ def _into(place: np.ndarray, name: str, read: Callable[[], bytes], bits: int) ->
         if isinstance(found, _pixels.Deep) and found.bits is None:
             bits = max(bits, _pixels.depth(found.highest))
             place[...] = _square(found, len(place), bits)
-            return _Outcome(name, highest=found.highest, bits=bits)
+            return _Outcome(name, None, int(place.max()), found.highest, bits)
         place[...] = _square(found, len(place), bits)
+    except MemoryError:
+        raise
     except UnidentifiedImageError:
         return _Outcome(name, "unknown format")
     except Image.DecompressionBombError as error:
@@ -140,7 +154,7 @@ def _into(place: np.ndarray, name: str, read: Callable[[], bytes], bits: int) ->
         return _Outcome(name, f"{int(pixels[1]) / 1e6:,.4g} {_LARGE}" if pixels else _LARGE)
     except Exception as error:  # Pillow's readers raise nearly anything on a broken file
         return _Outcome(name, " ".join(str(error).split()) or type(error).__name__)
-    return _Outcome(name)
+    return _Outcome(name, brightest=int(place.max()))
 
 
 _GONE = "it was there when the files were listed, and is gone"
@@ -168,8 +182,9 @@ def _said(deep: dict[str, _Outcome], bits: int) -> str:
     top = (1 << bits) - 1
     highest = [one.highest or 0 for one in deep.values()]
     dark = sum(value <= top // 16 for value in highest)
-    said = f"{len(deep):,} images have values of 16 bits, {max(highest):,} at most: {top:,} ({bits} bits) becomes 255"
-    return said + (f"; {dark:,} of them stay at {top // 16:,} or below, and are nearly black" if dark else "")
+    count = "1 image has" if len(deep) == 1 else f"{len(deep):,} images have"
+    said = f"{count} values of 16 bits, {max(highest):,} at most: {top:,} ({bits} bits) becomes 255"
+    return said + (f"; {dark:,} of these with no value above {top // 16:,}: nearly black" if dark else "")
 
 
 def _original(packed: np.ndarray, name: str, read: Callable[[], bytes], side: int) -> np.ndarray | None:
@@ -181,6 +196,8 @@ def _original(packed: np.ndarray, name: str, read: Callable[[], bytes], side: in
         apart = {bits: np.abs(_square(found, size, bits).astype(np.int16) - packed).mean() for bits in choices}
         bits = min(apart, key=lambda one: apart[one])
         return whole(data, side, name, bits) if apart[bits] <= _ALIKE else None
+    except MemoryError:
+        raise
     except Exception:  # Pillow's readers raise nearly anything on a broken file
         return None
 

@@ -77,7 +77,7 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
     _same_classes(groups)
     of_train = "train" if parts else ""
     classes = sorted(groups["test" if only_test else of_train])
-    for name in {"unknown", *_UNLABELLED} & set(classes):
+    for name in (name for name in classes if name.casefold() in {"unknown", *_UNLABELLED}):
         raise UserError(f"a class can't be named {name}: put such images into unlabelled, beside the parts or classes")
 
     def labelled(part: str) -> list[tuple[str, int]]:

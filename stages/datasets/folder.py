@@ -47,9 +47,8 @@ def _read(source: Path, settings: Settings, scratch: Path) -> Dataset:
         train, test = _split(train, laid_out.classes, settings)
     parts = [_part(rows, settings.size, scratch / f"{name}.npy") for name, rows in (("train", train), ("test", test))]
     places = {name: part.images[row] for part in parts for row, name in enumerate(part.names)}
-    of_values = decode_into(partial(_pictures, source), places, settings.max_pixels, str(source))
-    notes = [*found.notes(), *laid_out.notes, *([of_values] if of_values else [])]
-    return Dataset(parts[0], parts[1], laid_out.classes, notes)
+    of_pixels = decode_into(partial(_pictures, source), places, settings.max_pixels, str(source))
+    return Dataset(parts[0], parts[1], laid_out.classes, [*found.notes(), *laid_out.notes, *of_pixels])
 
 
 def originals(

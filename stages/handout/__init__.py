@@ -12,13 +12,14 @@ from pathlib import Path
 from stages import answers
 from stages.base.errors import UserError
 from stages.base.files import whole_folder
+from stages.base.litter import of_system
 from stages.handout import label_studio, page, sheet, table
 from stages.handout.pictures import Picture, picture
 from stages.handout.task import Handout, Origin, Task, arrange, beside
 
 __all__ = ["Handout", "Origin", "Picture", "Task", "arrange", "beside", "check", "picture", "write"]
 
-_FILES = ("index.html", "labels.csv", "tasks.json", "config.xml", ".DS_Store")
+_FILES = ("index.html", "labels.csv", "tasks.json", "config.xml")
 
 
 def check(folder: Path) -> None:
@@ -28,7 +29,8 @@ def check(folder: Path) -> None:
     if not folder.is_dir():
         raise UserError(f"{folder}: a file has that name; give a new folder")
     for file in sorted(folder.iterdir()):
-        if file.name not in _FILES and not (file.name.startswith("sheet") and file.suffix == ".png"):
+        ours = file.name in _FILES or (file.name.startswith("sheet") and file.suffix == ".png")
+        if not ours and not of_system(file.name):
             raise UserError(f"{folder}: it holds {file.name}, which no export wrote; give a new folder")
     labels = folder / "labels.csv"
     if labels.exists() and (count := len(answers.read(labels))):

@@ -83,7 +83,7 @@ def test_the_bits_are_those_that_the_set_uses(tmp_path: Path, highest: int, bits
 def test_what_one_bright_picture_makes_black_is_said(tmp_path: Path) -> None:
     bright = np.full((8, 8), 65535, dtype=np.uint16)
     _, notes = loaded(tmp_path, {"1.png": png16(RAMP), "2.png": png16(bright)})
-    assert notes[0].endswith("; 1 of them stay at 4,095 or below, and are nearly black")
+    assert notes[0].endswith("; 1 of these with no value above 4,095: nearly black")
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
@@ -175,3 +175,12 @@ def test_the_orientation_of_16_bits_is_followed(tmp_path: Path) -> None:
     found, _ = loaded(tmp_path, {"1.png": out.getvalue(), "2.tif": tiff16(RAMP, tiffinfo={0x0112: 3})})
     for name in found:
         assert np.abs(found[name][..., 0] - SHADES[::-1, ::-1]).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["8 bits", "16 bits"])
+def test_a_set_that_is_black_is_said_to_be(tmp_path: Path, kind: str) -> None:
+    black = png16(np.zeros((8, 8), dtype=np.uint16)) if kind == "16 bits" else picture(0)
+    masks = {f"{number}.png": picture(number) for number in range(1, 10)}
+    _, notes = loaded(tmp_path, {"0.png": black} | (masks if kind == "8 bits" else {}))
+    assert notes[-1].startswith("every image is black or nearly so: no value is above")
+    assert not loaded(tmp_path / "more", masks | {"1.png": picture(99)})[1]

@@ -276,3 +276,9 @@ def test_originals_are_found_in_either_form(tmp_path: Path, name: str) -> None:
 def test_a_source_is_found_in_either_form(tmp_path: Path) -> None:
     pack(tmp_path / TWO / "in", {"1.png": picture(70)})
     assert len(load(tmp_path / ONE / "in", tmp_path).train.images) == 1
+
+
+def test_a_zip_that_does_not_say_that_its_names_are_utf8(tmp_path: Path) -> None:
+    source = pack(tmp_path / "x.zip", classes("", 4, ("caf--", "dog")))
+    source.write_bytes(source.read_bytes().replace(b"caf--", ONE.encode()))
+    assert load(source, tmp_path).classes == [ONE, "dog"]

@@ -27,7 +27,15 @@ def test_labels_are_never_replaced(tmp_path: Path) -> None:
     assert "cat" in (tmp_path / "batch" / "labels.csv").read_text()
 
 
-@pytest.mark.parametrize("name", ["project-1.json", "holiday.jpg", "labels-2.csv", "inner/labels.csv"])
+@pytest.mark.parametrize("name", ["@eaDir", "Thumbs.db", ".DS_Store", "desktop.ini", "._labels.csv"])
+def test_what_a_system_put_there_goes(name: str, tmp_path: Path) -> None:
+    handout.write(tmp_path / "batch", made.handout(3), None)
+    (tmp_path / "batch" / name).touch()
+    handout.write(tmp_path / "batch", made.handout(3), None)
+    assert not (tmp_path / "batch" / name).exists()
+
+
+@pytest.mark.parametrize("name", [".git", "project-1.json", "holiday.jpg", "labels-2.csv", "inner/labels.csv"])
 def test_neither_is_anything_that_no_export_wrote(name: str, tmp_path: Path) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
