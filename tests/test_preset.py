@@ -120,6 +120,27 @@ def test_the_features_are_of_all_encoders_pretrained_here_and_of_system_bs_extra
     assert any("dinov2" in str(block.get("model")) for block in found["extractors"].values())
 
 
+@pytest.mark.parametrize("name", preset.names())
+def test_supervised_learning_and_fixmatch_see_as_many_labelled_images_a_step(name: str) -> None:
+    """Else the table compares batches."""
+    models = preset.load(name).get("models", {}).values()
+    sizes = {block["batch_size"] for block in models if block["regime"] in ("supervised", "fixmatch", "finetune")}
+    fixmatch = any(block["regime"] == "fixmatch" for block in models)
+    assert len(sizes) == 1 or not fixmatch
+
+
+@pytest.mark.parametrize("name", preset.names())
+def test_presets_take_what_was_measured_to_be_better(name: str) -> None:
+    """System A's and C's probes stay as these have them."""
+    loaded = preset.load(name)
+    for block in loaded.get("models", {}).values():
+        assert block["acquisition"].get("normalise", True)
+        assert block["regime"] != "label_propagation" or block["temperature"] == 0.2
+        assert block["regime"] != "probe" or block["standardise"] is (name not in ("gradual", "contrastive"))
+    for block in loaded.get("strategies", {}).values():
+        assert block["strategy"] != "probcover" or 0.4 <= block["purity"] <= 0.6
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"^no preset 'graduel'; did you mean gradual\? known: .*demo, .*gradual"):
         preset.load("graduel")

@@ -6,6 +6,7 @@ A member has `Settings(Acquisition)` (with `name`, its file's name, and its own 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
@@ -25,18 +26,14 @@ class Acquisition(BaseModel, extra="forbid", frozen=True):
 
     name: str
 
-    def dropped(self) -> float:
-        """The share of the head's inputs that training has to drop at random."""
-        return 0.0
-
 
 @dataclass(frozen=True)
 class Candidates:
     """A pool of N images as the model sees it after a round, all on one device.
 
-    embedding: float32 [N, d], the encoder's; head: gives logits [N, C] of it. labelled: int64 [l], images whose labels
-    are told; askable: int64 [n], ascending, those shown and not queried so far; ranked: the same in the order
-    of the ranking. count: how many to query, 1 to n. round: from 1, the one that is over.
+    embedding: float32 [N, d], the encoder's; head: a linear layer, which gives logits [N, C] of it. labelled: int64
+    [l], images whose labels are told; askable: int64 [n], ascending, those shown and not queried so far; ranked: the
+    same in the order of the ranking. count: how many to query, 1 to n. round: from 1, the one that is over.
     Raises UserError for a count that the images cannot give, and for an embedding or logits that are not finite.
     """
 
@@ -84,6 +81,13 @@ class Candidates:
         """float32 [N, C]."""
         logits: Tensor = self.head(self.embedding)
         return logits.float()
+
+    @torch.no_grad()
+    def inputs(self) -> Tensor:
+        """What the head's weights are multiplied with, float32 [N, d]: the embedding, or what the head makes of it
+        first."""
+        made: Callable[[Tensor], Tensor] = getattr(self.head, "inputs", lambda embedding: embedding)
+        return made(self.embedding)
 
     def probabilities(self) -> Tensor:
         """Softmax of the logits of the images that may be queried, float64 [n, C]: in float32 too many of a sure

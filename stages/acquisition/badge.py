@@ -20,14 +20,15 @@ class Settings(Acquisition):
 
 
 def query(candidates: Candidates, settings: Settings) -> Query:
-    """No score. By the gradient of the head's weights, g = (p - onehot(argmax p)) x h, if the model's guess were the
-    label: the first has the longest, as in the released code, each further one is drawn by the squared distance of its
-    gradient to the nearest of those drawn (k-means++), and at random where all others are the same as one of them.
+    """No score. By the gradient of the head's weights, g = (p - onehot(argmax p)) x h with h what they see, if the
+    model's guess were the label: the first has the longest, as in the released code, each further one is drawn by the
+    squared distance of its gradient to the nearest of those drawn (k-means++), and at random where all others are the
+    same as one of them.
 
     With r = p - onehot, |g_i - g_j|^2 = |r_i|^2 |h_i|^2 + |r_j|^2 |h_j|^2 - 2 (r_i.r_j)(h_i.h_j), so that gradients, of
     C x d numbers, are never made.
     """
-    embedding = candidates.embedding[candidates.askable].double()
+    embedding = candidates.inputs()[candidates.askable].double()
     residual = candidates.probabilities()
     residual -= functional.one_hot(residual.argmax(1), residual.shape[1])
     order = spread(residual, embedding, candidates.rng().random(candidates.count))

@@ -61,7 +61,6 @@ class Job:
         encoder = encoders.load(start)
         regime = regimes.member(self.settings.regime)
         classifier = regime.build(encoder, len(self.classes), self.settings, len(self.labels))
-        classifier.drop(self.settings.acquisition.dropped())
         if before is not None:
             checkpoint.weights(before, classifier)
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import ClassVar, Literal
 
-import torch
 from pydantic import SerializeAsAny, model_validator
 from torch import Tensor, nn
-from torch.nn import functional
 
 from stages.acquisition import Acquisition
 from stages.encoders import Encoder
@@ -60,18 +57,8 @@ class Classifier(Method):
         """The encoder and the head that are measured, and kept in the end."""
         return self.encoder, self.head
 
-    def drop(self, share: float) -> None:
-        """From now on drops a share of the head's inputs in training, as dropout does, whatever the regime."""
-        if share:
-            self.head.register_forward_pre_hook(partial(_dropped, share))
-
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         return shuffled(epoch.labelled(), self.settings.batch_size, self.settings.steps)
-
-
-def _dropped(share: float, head: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
-    # a head that is asked rather than trained, for a pseudo-label or a figure, runs without a gradient
-    return (functional.dropout(inputs[0], share, training=head.training and torch.is_grad_enabled()),)
 
 
 def view(images: Tensor, views: Views | None) -> Tensor:

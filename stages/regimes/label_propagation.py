@@ -11,7 +11,7 @@ from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.base.numbers import Amount, Epochs, Several, ShareNotAll, Temperature, Widths
+from stages.base.numbers import Amount, EpochsOrNone, Several, ShareNotAll, Temperature, Widths
 from stages.encoders import Encoder
 from stages.modules.aggregation import aggregation, discrimination
 from stages.modules.bank import BLOCK, Bank, Start, firsts
@@ -32,7 +32,7 @@ class Settings(Block):
     about a labelled one is measured (50); `background`: |B| of the aggregation loss.
     `propagate`: false for the released code's way, in which the classifier's own prediction is the name.
     `discrimination_epochs`: at first, epochs of instance discrimination on all images and cross-entropy on the labelled
-    ones, which fill the bank.
+    ones, which fill the bank; 0 where the encoder has filled it.
     """
 
     sees_pool: ClassVar[bool] = True
@@ -50,12 +50,14 @@ class Settings(Block):
     density_neighbours: Amount
     background: Several
     propagate: bool
-    discrimination_epochs: Epochs
+    discrimination_epochs: EpochsOrNone
 
     @model_validator(mode="after")
     def _propagates(self) -> Settings:
         if self.discrimination_epochs >= self.epochs:
             raise ValueError(f"discrimination_epochs {self.discrimination_epochs} must be below epochs {self.epochs}")
+        if not self.discrimination_epochs and self.bank == "random":
+            raise ValueError("discrimination_epochs 0: a bank of random vectors names nothing; set bank: encoder")
         return self
 
 

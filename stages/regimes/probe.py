@@ -13,19 +13,27 @@ from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
 from stages.training.augmentation import Views, augment
 from stages.training.images import Images
-from stages.training.measure import embed
+from stages.training.measure import embed, some
 from stages.training.method import Batch, Epoch
 from stages.training.optimiser import Optimiser
+from stages.training.standardised import Standardised
+
+SAMPLE = 4096  # images that features are standardised by: mean and deviation to a hundredth or two
 
 
 class Settings(Block):
-    """`views`: null takes the images as they are, and the frozen encoder's features of them are computed once."""
+    """`views`: null takes the images as they are, and the frozen encoder's features of them are computed once.
+    `standardise`: whether the head sees each feature with mean 0 and deviation 1, over the images shown at first,
+    labelled or not: raw features of unlike sizes take far more steps than one has. With it, constant steps of a rule
+    whose weight decay is coupled (adam, sgd) come to scikit-learn's logistic regression at C = 1 / (decay * labels).
+    """
 
     moves_encoder: ClassVar[bool] = False
 
     regime: Literal["probe"]
     optimiser: Optimiser
     views: Views | None
+    standardise: bool
 
 
 class Probe(Classifier):
@@ -33,6 +41,8 @@ class Probe(Classifier):
 
     def __init__(self, encoder: Encoder, classes: int, settings: Settings) -> None:
         super().__init__(encoder, classes, settings)
+        if settings.standardise:
+            self.head = Standardised(encoder.dim, classes)
         encoder.requires_grad_(False)
         # the encoder never moves and is read anew at a start: hundreds of MB less in each epoch's checkpoint
         self.register_state_dict_post_hook(_leave_out)  # type: ignore[no-untyped-call]
@@ -49,6 +59,8 @@ class Probe(Classifier):
 
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Computes the features of the images told; told more since, of these anew."""
+        if isinstance(self.head, Standardised) and epoch.number == 0:
+            self.head.fit(some(self.encoder, images, epoch.shown, half=False, most=SAMPLE))
         labelled = epoch.labelled()
         if self.settings.views is not None or (self._told is not None and torch.equal(self._told, labelled)):
             return

@@ -25,7 +25,8 @@ POINTS = 256  # of the curve that is drawn
 class Settings(BaseModel, extra="forbid", frozen=True):
     """`clusters`: of k-means, as many as one expects classes; `purity`: share of the balls that must be pure; `radius`:
     of the balls, null for the largest that keeps this purity; `normalise`: features to length 1 first. The paper: the
-    number of classes, 0.95, read off, and length 1."""
+    number of classes, 0.95, read off, and length 1. On weak features 0.4 to 0.6 is better: 27.0 % for 22.8 by a probe
+    with 40 labels (SimCLR of 20 epochs on CIFAR-10), since at 0.95 the radius of most balls holds one image."""
 
     strategy: Literal["probcover"]
     extractor: str

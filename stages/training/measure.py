@@ -12,9 +12,6 @@ from stages.training.augmentation import plain
 from stages.training.device import autocast
 from stages.training.images import Images
 
-# enough for the spread of the embeddings
-_SOME = 256
-
 
 @torch.inference_mode()
 def embed(encoder: nn.Module, images: Images, half: bool, chosen: Tensor | None = None) -> Tensor:
@@ -56,9 +53,10 @@ class Embedded:
         return self._found
 
 
-def some(encoder: nn.Module, images: Images, among: Tensor, half: bool) -> Tensor:
-    """Embeddings [n, dim] of at most 256 images of `among`, int64, at even distances."""
-    return embed(encoder, images, half, among[:: -(-len(among) // _SOME)])
+def some(encoder: nn.Module, images: Images, among: Tensor, half: bool, most: int = 256) -> Tensor:
+    """Embeddings [n, dim] of at most so many images of `among`, int64, at even distances; 256 are enough for their
+    spread."""
+    return embed(encoder, images, half, among[:: -(-len(among) // most)])
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from stages import encoders
 from stages.base.errors import UserError
 from stages.encoders import Encoder
+from stages.training.standardised import Standardised
 
 
 def load(folder: Path) -> tuple[Encoder, torch.nn.Linear]:
@@ -19,6 +20,6 @@ def load(folder: Path) -> tuple[Encoder, torch.nn.Linear]:
         raise UserError(f"{path} is missing; run `dvc repro` (or the stage before this one)")
     weights = load_file(path)
     classes, dim = weights["weight"].shape
-    head = torch.nn.Linear(dim, classes)
+    head = Standardised(dim, classes) if "mean" in weights else torch.nn.Linear(dim, classes)
     head.load_state_dict(weights)
     return encoder, head

@@ -92,7 +92,7 @@ def head() -> nn.Linear:
         return nn.Linear(8, 3)
 
 
-def test_bald_drops_the_embedding_as_training_does() -> None:
+def test_bald_drops_what_the_weights_see_as_dropout_does() -> None:
     """With many passes it comes near the score of as many made by torch's own dropout."""
     points = torch.randn(40, 8, generator=torch.Generator().manual_seed(1))
     settings = bald.Settings(name="bald", dropout=0.3, passes=4000)
@@ -103,7 +103,6 @@ def test_bald_drops_the_embedding_as_training_does() -> None:
     expected = disagreement(passes)
     assert found.scores is not None
     torch.testing.assert_close(found.scores, expected[found.indices], atol=0.004, rtol=0.05)
-    assert settings.dropped() == 0.3
 
 
 def test_equal_images_are_equally_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:

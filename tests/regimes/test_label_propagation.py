@@ -57,6 +57,16 @@ def test_the_bank_begins_as_its_block_says() -> None:
         assert torch.allclose(method.bank.vectors, own) is seen
 
 
+def test_the_first_names_are_right_where_the_encoder_tells_classes_apart() -> None:
+    """The tiny world's classes are colours, which random weights see: from the first epoch on, before any step."""
+    method, _ = make("models", "label_propagation", **SMALL | {"bank": "encoder", "discrimination_epochs": 0})
+    assert isinstance(method, LabelPropagation)
+    now = epoch(0)
+    method.begin_epoch(now, Images(pictures(), np.arange(60), CPU))
+    others = now.unlabelled()
+    assert (method.guessed[others] == torch.from_numpy(LABELS)[others]).double().mean() > 0.9
+
+
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
 def test_the_density_is_that_of_a_slow_loop(temperature: float) -> None:
     method, _, _ = begun(density_neighbours=6)
@@ -274,7 +284,7 @@ def test_it_follows_a_schedule_too(bank: str, highest: int, tmp_path: Path) -> N
 def test_the_first_epoch_fills_the_bank(tmp_path: Path) -> None:
     """Random vectors at first: who names by them names at random."""
     with pytest.raises(ValueError, match="discrimination_epochs"):
-        make("models", "label_propagation", discrimination_epochs=0)
+        make("models", "label_propagation", discrimination_epochs=0, bank="random")
     method, _ = make("models", "label_propagation", **SMALL)
     assert (method.guessed == -1).all()  # type: ignore[union-attr]
     trained, history = train("models", "label_propagation", tmp_path / "a", **SMALL)
