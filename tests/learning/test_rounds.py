@@ -210,6 +210,7 @@ def test_what_an_acquisition_is_given(tmp_path: Path) -> None:
 
 
 def test_a_frozen_encoder_sees_the_pool_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    families.load("regimes", "probe")  # which has an `embed` of its own, for the images told
     whole = []
     real = measure.embed
     monkeypatch.setattr(measure, "embed", lambda *rest, **named: whole.append(1) or real(*rest, **named))
@@ -217,8 +218,8 @@ def test_a_frozen_encoder_sees_the_pool_once(tmp_path: Path, monkeypatch: pytest
     frozen = len(whole)
     whole.clear()
     run("finetune", tmp_path / "b")
-    # the spread of the embeddings is measured after each epoch, too
-    assert frozen == 1 and len(whole) == 2 + 3 * EPOCHS
+    # the spread of the embeddings is measured after each epoch, too; a probe is standardised by a sample in each round
+    assert frozen == 1 + 3 and len(whole) == 2 + 3 * EPOCHS
 
 
 def die() -> None:
