@@ -22,7 +22,7 @@ from stages.training import checkpoint, measure, memory, optimiser
 from stages.training.device import autocast
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method
-from stages.training.spread import COLLAPSED, spread
+from stages.training.spread import COLLAPSED, FLAT, effective_rank, spread
 
 Row = dict[str, Any]
 Trained = TypeVar("Trained", bound=Method)
@@ -87,12 +87,10 @@ def fit(
             "images_shown": len(epoch.shown),
         }
         if any(parameter.requires_grad for parameter in method.encoder.parameters()):
-            row["spread"] = spread(measure.some(method.watched(), images, epoch.shown, hardware.half))
-            # a model told of a single class is right to see but one
-            if row["spread"] < COLLAPSED and not warned and len(np.unique(labels[labels >= 0])) != 1:
+            row |= _embeddings(method, images, epoch.shown, hardware.half)
+            if not warned and (collapse := _collapse(row, labels, through=(number + 1) / epochs)):
                 warned = True
-                where = f"{title}: collapse: embedding spread {row['spread']:.4f} in epoch {number + 1}"
-                print(f"{where}; lower the learning rate, or raise the batch size", file=sys.stderr)
+                print(f"{title}: collapse in epoch {number + 1}: {collapse}", file=sys.stderr)
         if validate is not None:
             row |= validate(method)
         history.append(row)
@@ -108,6 +106,25 @@ def fit(
         speed = f"{visits:,} images in {seconds / 60:.1f} minutes, {visits / seconds:,.0f} a second"
         print(f"{title}: {speed}", file=sys.stderr, flush=True)
     return history
+
+
+def _embeddings(method: Method, images: Images, shown: Tensor, half: bool) -> Row:
+    """How far the vectors that could collapse spread, and in how many dimensions those that are kept vary."""
+    watched = method.watched()
+    kept = measure.some(method.encoder, images, shown, half)
+    found = kept if watched is method.encoder else measure.some(watched, images, shown, half)
+    return {"spread": spread(found), "effective_rank": effective_rank(kept)}
+
+
+def _collapse(row: Row, labels: np.ndarray, *, through: float) -> str:
+    """What has collapsed, if anything. A model told of a single class is right to see but one, and labels of few
+    classes want few dimensions; a rank may be low at first."""
+    told = len(np.unique(labels[labels >= 0]))
+    if row["spread"] < COLLAPSED and told != 1:
+        return f"embedding spread {row['spread']:.4f}; lower the learning rate, or raise the batch size"
+    if row["effective_rank"] < FLAT and told == 0 and through > 0.5:
+        return f"embeddings vary in {row['effective_rank']:.1f} dimensions; take an encoder with batch norm"
+    return ""
 
 
 def _train(

@@ -94,6 +94,7 @@ def test_images_are_normalised() -> None:
         ("wrn_28_2", 32, 1_466_320),  # FixMatch, CIFAR-10: 1,467,610 less 1,290
         ("vgg16", 32, 14_718_912),  # the convolutions' 14,710,464 weights, and two for each of 4,224 channels
         ("conv4", 32, 462_848),
+        ("conv4_bn", 32, 463_488),  # in place of 5 x 128 biases twice as many of the batch norms
     ],
 )
 def test_parameter_counts_are_those_published(name: str, size: int, count: int) -> None:
@@ -177,3 +178,15 @@ def test_a_broken_or_missing_file_is_refused(file: str, tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(UserError, match=f"{file} is missing"):
         encoders.load(tmp_path)
+
+
+def test_conv4_with_batch_norm_normalises_each_layer() -> None:
+    encoder, plain = build("conv4_bn", 32).train(), build("conv4", 32)
+    kernels = [[one for one in net.parameters() if one.ndim > 1] for net in (encoder, plain)]
+    assert [one.shape for one in kernels[0]] == [one.shape for one in kernels[1]]
+    x = torch.rand(64, 3, 32, 32)
+    for block in encoder.blocks():
+        before = torch.nn.Sequential(*list(block)[:-1])(x).transpose(0, 1).flatten(1)
+        assert torch.allclose(before.mean(1), torch.zeros(128), atol=1e-4)
+        assert torch.allclose(before.std(1), torch.ones(128), atol=0.02)
+        x = block(x)

@@ -79,7 +79,21 @@ def test_collapse_is_reported_once(
     _, history = train("models", "supervised", tmp_path / "a")
     assert [row["spread"] < 0.02 for row in history] == [True] * EPOCHS
     warned = capsys.readouterr().err
-    assert warned.count("collapse: embedding spread 0.00") == 1 and "in epoch 1" in warned
+    assert warned.count("collapse in epoch 1: embedding spread 0.00") == warned.count("collapse") == 1
+
+
+def test_few_dimensions_are_reported_once_in_the_second_half_of_what_learns_without_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stages.training.loop.effective_rank", lambda _: 1.6)
+    _, history = train("pretrain", "simclr", tmp_path / "a", epochs=4)
+    assert [row["effective_rank"] for row in history] == [1.6] * 4
+    warned = capsys.readouterr().err
+    assert warned.count("collapse") == 1
+    assert "collapse in epoch 3: embeddings vary in 1.6 dimensions;" in warned
+    # labels of two classes want no more than one
+    train("models", "supervised", tmp_path / "b")
+    assert "collapse" not in capsys.readouterr().err
 
 
 def test_a_frozen_encoder_has_no_spread_to_watch(tmp_path: Path) -> None:
