@@ -85,6 +85,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _greys(file: ImageFile.ImageFile) -> Deep:
     tags = file.tag_v2 if file.format == "TIFF" else {}  # type: ignore[attr-defined]
+    # Pillow turns negatives of 8 bits alone (findings/)
     stated, negative = tags.get(_TIFF_BITS, (16,))[0], tags.get(_TIFF_WHITE) == 0
     values = np.asarray(file)
     low, high = int(values.min()), int(values.max())
