@@ -1,1 +1,1 @@
-"""What every room may lean on: errors for people, files that are whole or not there, members found by name."""
+"""What every room may lean on: errors for people, whole files, members found by name, excerpts of modules."""

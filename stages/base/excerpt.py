@@ -10,7 +10,7 @@ import __future__
 import ast
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -78,12 +78,15 @@ class _Statement:
 
     def __init__(self, node: ast.stmt) -> None:
         self.node, self.begun = node, False
-        names = (one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
-        self.needs = {one.id for one in names}
         self.binds = {name for one in _outside_functions(node) for name in _bound(one)}
         if not isinstance(node, _BINDING):
             # a call, a loop: it may change whatever it names
             self.binds |= self.needs
+
+    @cached_property
+    def needs(self) -> set[str]:
+        names = (one for one in ast.walk(self.node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load))
+        return {one.id for one in names}
 
 
 def module(name: str) -> ModuleType:
