@@ -13,7 +13,7 @@ import numpy as np
 
 from stages import encoders, pretraining
 from stages.base import draws
-from stages.base.errors import run
+from stages.base.errors import UserError, run
 from stages.project import estimate, layout, lineage, params
 from stages.supervision import exposure
 from stages.training import checkpoint, workers
@@ -63,6 +63,9 @@ def main() -> None:
                 shown = exposure.everything(len(seen.indices), method.settings.epochs)
                 if (classes := method.settings.classes) is not None:
                     shown = exposure.fixed(seen.labels, np.array([], int), classes, method.settings.epochs)
+                if (count := len(shown.shown(0))) < 2:
+                    few = f"pretrain.{name}.classes={classes}: {count} images are of these classes"
+                    raise UserError(f"{few}, and methods compare images; raise it, or set null for all")
                 history = fit(
                     method,
                     images,

@@ -52,8 +52,9 @@ def split(
             counts = ", ".join(f"{name} {(train == number).sum():,}" for number, name in enumerate(classes))
             print(f"{answered}: classes of the answers: {counts}; list them in split.classes to have others refused")
     result = parts.split(train, test, classes, settings)
-    if not len(result.pool.indices):
-        raise UserError("no image is left for the pool; lower split.validation or change split.classes")
+    if (left := len(result.pool.indices)) < 2:
+        way = "images are chosen among others and learnt by others: lower split.validation, or give more images"
+        raise UserError(f"{left or 'no'} image is left for the pool; {way}")
     if check is not None:
         check(result.classes, len(result.pool.indices))
     mean, std = parts.mean_and_std(layout.packed(raw / "train"), result.pool.indices)

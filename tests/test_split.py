@@ -93,6 +93,13 @@ def test_a_refusal_leaves_nothing(raw: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "split").exists()
 
 
+def test_a_pool_of_one_image_is_refused(raw: Path, tmp_path: Path) -> None:
+    np.save(raw / "train" / "labels.npy", np.repeat([0, 1, 2, -1], [1, 28, 1, 0]))
+    with pytest.raises(UserError, match=r"^1 image is left for the pool; images are chosen among others and learnt by"):
+        split.split(settings(validation=0, classes=["ant"]), raw, tmp_path / "split")
+    assert not (tmp_path / "split").exists()
+
+
 def test_raw_is_needed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"description\.json is missing"):
         split.split(settings(), tmp_path, tmp_path / "split")

@@ -29,8 +29,9 @@ def check_texts(raw: object, file: object) -> None:
 
 
 def _check_text(text: str, longest: int, file: object, where: str) -> None:
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
-        raise UserError(f"{file}: {where}: holds a control character or half of a letter; write it without")
+    # a byte-order mark may stand at the head of a file alone
+    if any(unicodedata.category(letter) in ("Cc", "Cs") or letter == "\ufeff" for letter in text):
+        raise UserError(f"{file}: {where}: holds a character that cannot be seen; write it without")
     if len(text.encode()) > longest:
         raise UserError(f"{file}: {where}: is longer than {longest:,} bytes; shorten it")
 

@@ -148,8 +148,14 @@ def _train(
         updates = method.updates(Batch(indices, images[place], epoch.labels[indices]))
         while True:
             # a generator runs in the context of who asks: forward in half precision, backward outside of it
-            with autocast(hardware.device, hardware.half):
-                losses = next(updates, None)
+            try:
+                with autocast(hardware.device, hardware.half):
+                    losses = next(updates, None)
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                alone = f"{title}: batch norm has no variance in a batch of {len(indices)} images of this size"
+                raise UserError(f"{alone}; label or give more images, or take a net or a head without it") from None
             if losses is None:
                 break
             rule.zero_grad(set_to_none=True)

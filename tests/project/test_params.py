@@ -166,8 +166,8 @@ WRONG_VALUES = [
         {},
         f"models.{'a' * 65}: a block's name must be letters, digits, _ and -, a letter first, a",
     ),
-    ("data.source", "a\x00b", "data.source='a\\x00b': holds a control character or half of a letter; write it without"),
-    ("labels.file", "\ud800", "labels.file='\\ud800': holds a control character or half of a letter; write it without"),
+    ("data.source", "a\x00b", "data.source='a\\x00b': holds a character that cannot be seen; write it without"),
+    ("labels.file", "\ud800", "labels.file='\\ud800': holds a character that cannot be seen; write it without"),
     ("data.source", "a" * 5000, "data.source='aaa"),
     # a network and the size of the data
     ("data.size", 7, "data.size=7: must be greater than or equal to 8"),
