@@ -16,7 +16,7 @@ from stages.base import draws
 from stages.base.errors import run
 from stages.base.files import whole_folder
 from stages.measures import model, novelty, predictions
-from stages.project import layout, params
+from stages.project import kept, layout, params
 from stages.training import measure, saved
 from stages.training.device import half, pick
 from stages.training.images import Images
@@ -39,9 +39,9 @@ def main() -> None:
     shown: torch.Tensor | None = None
     for seed in parameters.seeds:
         folder = layout.seed_folder(layout.MODELS / name, seed)
-        encoder, head = saved.load(folder)
+        encoder, head = saved.load(folder, len(classes))
         encoder.to(device), head.to(device)
-        history = pd.read_csv(folder / "history.csv")
+        history = kept.table(folder / "history.csv", "epoch", "labels_told")
         figures = model.of_history(history)
         predicted = np.empty(0, np.int64)
         if len(images):
@@ -57,7 +57,7 @@ def main() -> None:
         figures["macro_f1"] = predictions.macro_f1(test.labels, predicted)
         for subset, ids in wanted.class_ids(classes).items():
             figures[f"accuracy/{subset}"] = predictions.subset_accuracy(test.labels, predicted, ids)
-        introduced = layout.read_json(folder / "introduced.json")
+        introduced = kept.read_json(folder / "introduced.json", *classes)
         through = model.by_class(history, classes)
         figures["validation_balanced_accuracy_last"] = model.balanced(through)
         figures |= novelty.summary(through, introduced)

@@ -13,8 +13,6 @@ import csv
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from stages import answers, handout
 from stages.base import families
 from stages.base.errors import UserError, run
@@ -22,7 +20,7 @@ from stages.handout import Handout, Origin, batch
 from stages.handout.batch import Answered, Choice, Pool
 from stages.handout.pictures import Reader
 from stages.handout.trained import Trained
-from stages.project import layout, params
+from stages.project import kept, layout, params
 from stages.project.params import Params
 from stages.training import saved
 from stages.training.device import half, pick
@@ -78,15 +76,19 @@ def _choice(strategy: str, seed: int, budget: int, pool_size: int) -> Choice:
     folder, again = layout.SELECTION / strategy, f"run `dvc repro select@{strategy}`"
     if not (folder / "quality.json").exists():
         raise UserError(f"{folder} is missing; {again}")
-    quality = layout.read_json(folder / "quality.json")
-    seeds = [one["seed"] for one in quality["seeds"]]
+    quality = kept.read_json(folder / "quality.json", "budget", "seeds")
+    with kept.intact(folder / "quality.json"):
+        seeds = [one["seed"] for one in quality["seeds"]]
     if seed not in seeds:
         raise UserError(f"seed {seed}: {folder} was made with seeds {seeds}; give one of them by --seed, or {again}")
-    clusters, ranking = (np.load(folder / f"{name}.npy")[seeds.index(seed)] for name in ("clusters", "ranking"))
+    clusters, ranking = (
+        kept.array(folder / f"{name}.npy", "i", 2)[seeds.index(seed)] for name in ("clusters", "ranking")
+    )
     if (quality["budget"], len(clusters)) != (budget, pool_size):
         made = f"{quality['budget']} of {len(clusters)} images"
         raise UserError(f"{folder}: chose {made}, where it should now be {budget} of {pool_size}; {again}")
-    with (folder / "chosen.csv").open(newline="", encoding="utf-8") as file:
+    chosen = kept.needed(folder / "chosen.csv")
+    with kept.intact(chosen), chosen.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["seed"] == str(seed)]
     return Choice(rows, clusters, ranking)
 
@@ -116,7 +118,7 @@ def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> T
     if not folder.exists():
         raise UserError(f"--model {model}: {folder} is missing; {again}")
     encoder, head = saved.load(folder)
-    if list(layout.read_json(folder / "introduced.json")) != classes:
+    if list(kept.read_json(folder / "introduced.json")) != classes:
         raise UserError(f"--model {model}: it was trained for other classes than the data have now; {again}")
     device = pick(parameters.compute)
     return Trained(encoder, head, settings.acquisition, device, half(parameters.compute, device))
@@ -124,7 +126,7 @@ def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> T
 
 def _data(max_pixels: float) -> tuple[str, Reader | None]:
     """What people know the data by, and what gives the originals, if the set has any."""
-    facts = layout.read_json(layout.RAW / "description.json")
+    facts = kept.read_json(layout.RAW / "description.json", "name", "source")
     originals = getattr(families.load("datasets", facts["name"]), "originals", None)
     data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
     return data, None if originals is None else partial(originals, facts["source"], max_pixels=max_pixels)

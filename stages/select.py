@@ -22,7 +22,7 @@ from stages.base.files import whole_folder
 from stages.geometry.neighbours import nearest
 from stages.measures.choice import quality
 from stages.measures.worth import common_radius, worth
-from stages.project import former, layout, params
+from stages.project import former, kept, layout, params
 from stages.selection import Selection, choose, full_ranking, member
 from stages.training.device import pick
 
@@ -36,8 +36,8 @@ def main() -> None:
     name = parameters.strategies.named(sys.argv[1:])
     settings = parameters.strategies[name]
     device = pick(parameters.compute)
-    path = layout.needed(layout.FEATURES / settings.extractor / "pool.npy")
-    features = np.load(path)
+    path = layout.FEATURES / settings.extractor / "pool.npy"
+    features = kept.array(path, "f", 2)
     if not np.isfinite(features).all():
         bad = int((~np.isfinite(features).all(1)).sum())
         raise UserError(f"{path}: features of {bad} images are not finite; check extractors.{settings.extractor}")
@@ -104,8 +104,8 @@ def main() -> None:
 
 def _validation(extractor: str) -> tuple[np.ndarray, np.ndarray]:
     """Features [m, d] and labels [m] of the validation images, on which a choice is judged; no strategy sees them."""
-    path = layout.needed(layout.FEATURES / extractor / "validation.npy")
-    features = np.load(path)
+    path = layout.FEATURES / extractor / "validation.npy"
+    features = kept.array(path, "f", 2)
     labels = layout.part("validation").labels
     if len(features) != len(labels):
         raise UserError(f"{path}: {len(features)} rows for {len(labels)} images; run `dvc repro`")

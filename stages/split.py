@@ -16,7 +16,7 @@ from stages.answers.giving import give
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
 from stages.geometry.copies import digests, first_of_each
-from stages.project import layout, params
+from stages.project import kept, layout, params
 from stages.splitting import parts
 
 
@@ -37,15 +37,15 @@ def split(
     `check` is handed the classes and the size of the pool before anything is written; `answered` is the file or folder
     of what people answered.
     """
-    facts = layout.read_json(raw / "description.json")
-    own = np.load(layout.needed(raw / "train" / "labels.npy"))
-    test = np.load(layout.needed(raw / "test" / "labels.npy"))
+    facts = kept.read_json(raw / "description.json", "classes", "size")
+    own = kept.array(raw / "train" / "labels.npy", "i", 1)
+    test = kept.array(raw / "test" / "labels.npy", "i", 1)
     # a list of names also says which classes there are where the data set has none
     named = settings.classes if isinstance(settings.classes, list) else []
     train, classes = own, facts["classes"] or named
     if answered is not None:
-        names = np.load(layout.needed(raw / "train" / "names.npy"))
-        train, classes = give(answers.read(answered), names, own, classes)
+        names = kept.array(raw / "train" / "names.npy", "U", 1)
+        train, classes = give(answers.read(answered), names.tolist(), own, classes)
         print(f"{answered}: labels of {np.count_nonzero(train != own):,} images that had none")
         if not (facts["classes"] or named):
             # nobody has said which there are: a misspelt one shows here alone

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-import numpy as np
 from safetensors.torch import save_file
 
 from stages import acquisition, encoders
@@ -17,7 +16,7 @@ from stages.base.errors import UserError, run
 from stages.base.files import whole_file
 from stages.learning.job import Job
 from stages.learning.rounds import Plan, alternate
-from stages.project import estimate, layout, lineage, params
+from stages.project import estimate, kept, layout, lineage, params
 from stages.supervision.exposure import Told
 from stages.training import checkpoint, measure, workers
 from stages.training.device import half, pick
@@ -40,8 +39,8 @@ def main() -> None:
         raise UserError(f"models.{name}: no image of the pool has a label; {way}; give the answers by labels.file")
     parameters.check_classes(classes)
     schedule = settings.told_by(parameters.schedule)
-    ranked = layout.needed(layout.SELECTION / parameters.labels.strategy / "ranking.npy")
-    rankings = np.load(ranked)
+    ranked = layout.SELECTION / parameters.labels.strategy / "ranking.npy"
+    rankings = kept.array(ranked, "i", 2)
     if len(rankings) != len(parameters.seeds):
         seeds = f"made with {len(rankings)} seeds, params.yaml has {len(parameters.seeds)}"
         raise UserError(f"{ranked}: {seeds}; run `dvc repro`")
@@ -61,7 +60,7 @@ def main() -> None:
         layout.RAW / "description.json",
         *(layout.SPLIT / f"{part}" for part in ("pool.npz", "validation.npz", "description.json")),
         ranked,
-        layout.needed(start),
+        kept.needed(start),
     ]
     job = Job(name, settings, schedule, classes, pool.labels, validation.labels, hardware)
     plans: dict[int, Plan] = {}

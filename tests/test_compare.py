@@ -15,7 +15,7 @@ import pytest
 
 from stages import compare
 from stages.base.errors import UserError
-from stages.project import layout
+from stages.project import kept, layout
 from stages.project.results import Names
 
 CLASSES = ["cat", "dog", "<ship & co>"]
@@ -184,7 +184,7 @@ def edit(path: Path, **changes: Any) -> None:
             return {key: changes.get(key, walk(value)) for key, value in one.items()}
         return [walk(value) for value in one] if isinstance(one, list) else one
 
-    write_json(path, walk(layout.read_json(path)))
+    write_json(path, walk(kept.read_json(path)))
 
 
 def told() -> list[str]:
@@ -210,7 +210,7 @@ def test_captions_tell_of_what_was_measured_alone() -> None:
 
 def test_late_classes_of_which_nothing_was_measured_are_no_section() -> None:
     path = layout.EVALUATION / "gradual" / "scores.json"
-    content = layout.read_json(path)
+    content = kept.read_json(path)
     for seed in content["seeds"]:
         seed["scores"] |= {"late_classes": 2, "late_classes_learnt": None, "known_kept": None}
     write_json(path, content)

@@ -13,7 +13,7 @@ import torch
 from stages import encoders, extract
 from stages.base.errors import UserError
 from stages.extractors import pixels, pretrained
-from stages.project import layout, params
+from stages.project import kept, layout, params
 from stages.training.device import Compute
 
 MEASURED = ("knn_euclidean", "knn_cosine", "linear_probe", "kmeans_accuracy", "kmeans_nmi", "kmeans_ari")
@@ -68,10 +68,10 @@ def test_the_stage_writes_features_and_quality(project: Path, monkeypatch: pytes
         found = np.load(folder / f"{part}.npy")
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, layout.part(part).images().reshape(count, -1) / 255, rtol=1e-6)
-    said = layout.read_json(folder / "quality.json")
+    said = kept.read_json(folder / "quality.json")
     assert said["extractor"] == "pixels"
     assert [said[key] for key in MEASURED] == pytest.approx([1] * 6)
-    assert layout.read_json(folder / "speed.json")["images_per_second"] > 0
+    assert kept.read_json(folder / "speed.json")["images_per_second"] > 0
 
 
 def test_the_encoder_is_that_of_the_first_seed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from stages import preset
 from stages.base.errors import UserError
-from stages.project import layout
+from stages.project import kept, layout
 from tests import blocks
 from tests.browser import browser
 
@@ -150,11 +150,11 @@ def test_select_label_feed_back_train_and_the_next_batch(project: Project, tmp_p
 
     tested = (layout.RAW / "test" / "images.npy").stat().st_size > 1000
     for model in project.raw["models"]:
-        found = layout.read_json(layout.EVALUATION / model / "scores.json")
+        found = kept.read_json(layout.EVALUATION / model / "scores.json")
         assert (found["seeds"][0]["scores"]["accuracy"] is not None) == tested
     told = [
         one["scores"]["labels_told"]
-        for one in layout.read_json(layout.EVALUATION / "supervised" / "scores.json")["seeds"]
+        for one in kept.read_json(layout.EVALUATION / "supervised" / "scores.json")["seeds"]
     ]
     assert told == [BUDGET] * 2
     said = Path("metrics/compare.md").read_text()

@@ -203,7 +203,7 @@ def test_no_test_image_is_read_before_evaluate(copy: Path) -> None:
         done(copy, sys.executable, "-m", f"stages.{verb}", name)
     result = call(copy, sys.executable, "-m", "stages.evaluate", "probe")
     assert result.returncode == 1
-    assert result.stderr == "error: data/split/test.npz is missing; run `dvc repro` (or the stage before this one)\n"
+    assert result.stderr == "error: data/split/test.npz is missing; run `dvc repro split`\n"
 
 
 def test_a_ranking_of_other_seeds_is_refused(copy: Path) -> None:

@@ -16,7 +16,7 @@ import torch
 from stages import select
 from stages.base import families
 from stages.base.errors import UserError
-from stages.project import layout, params
+from stages.project import kept, layout, params
 from stages.selection import Selection, choose, full_ranking
 from stages.supervision.budget import Labels
 from stages.training.device import Compute
@@ -140,7 +140,7 @@ def test_writes_a_ranking_of_the_whole_pool_for_each_seed(
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_says_how_good_the_choice_is(name: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = stage(name, monkeypatch)
-    said = layout.read_json(folder / "quality.json")
+    said = kept.read_json(folder / "quality.json")
     assert (said["strategy"], said["budget"]) == (name, 9)
     without = [
         f"seed {one['seed']}: {one['left_out']} of the 9 images chosen have no label"
@@ -171,7 +171,7 @@ def test_labels_change_the_quality_and_never_the_choice(
     give_validation(np.full(9, 2))
     folder = stage(name, monkeypatch)
     assert (folder / "ranking.npy").read_bytes() == before
-    said = layout.read_json(folder / "quality.json")
+    said = kept.read_json(folder / "quality.json")
     assert [one["balance"] for one in said["seeds"]] == [None, None]
     assert [one["one_nn"] for one in said["seeds"]] == [None, None]
     assert "one_nn, linear_probe: no chosen image has a label" in said["notes"]
@@ -181,7 +181,7 @@ def test_labels_change_the_quality_and_never_the_choice(
 def test_prints_what_is_known_of_clusters(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = layout.read_json(stage("dbscan", monkeypatch) / "quality.json")["seeds"]
+    said = kept.read_json(stage("dbscan", monkeypatch) / "quality.json")["seeds"]
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("dbscan: 9 of 60 images, balance ")
     assert [line.split()[0] for line in printed[1:]] == [
@@ -208,7 +208,7 @@ def test_same_files_twice(project: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(("budget", "images"), [("3/class", 9), ("10%", 6), (60, 60)])
 def test_budget_in_every_form(budget: int | str, images: int, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     give_budget(monkeypatch, budget)
-    assert layout.read_json(stage("random", monkeypatch) / "quality.json")["budget"] == images
+    assert kept.read_json(stage("random", monkeypatch) / "quality.json")["budget"] == images
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
@@ -244,7 +244,7 @@ def test_stale_features_of_the_validation_part_are_refused(project: Path, monkey
 
 def test_no_validation_image_leaves_out_what_it_would_judge(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     give_validation(np.zeros(0, np.int64))
-    said = layout.read_json(stage("coreset", monkeypatch) / "quality.json")
+    said = kept.read_json(stage("coreset", monkeypatch) / "quality.json")
     assert [one["linear_probe"] for one in said["seeds"]] == [None, None]
     assert said["notes"].count("one_nn, linear_probe: no validation image has a label") == 1
     assert all(one["balance"] > 0 and one["coverage"] > 0 for one in said["seeds"])
@@ -272,7 +272,7 @@ def test_coverage_is_by_a_radius_of_the_features_own_scale(
     features = scale * np.load(layout.FEATURES / "any" / "pool.npy")
     give_features(features)
     folder = stage("random", monkeypatch)
-    said = layout.read_json(folder / "quality.json")["seeds"]
+    said = kept.read_json(folder / "quality.json")["seeds"]
     distances = np.sort(np.linalg.norm(features[:, None] - features[None], axis=2), axis=1)
     # 1 % of 60 images is the nearest other one
     radius = np.quantile(distances[:, 1], 0.5, method="lower")
@@ -330,7 +330,7 @@ def test_one_photo_that_stands_sixty_times_in_a_hundred_takes_one_label(
         # the copies come last, whatever the budget is raised to
         assert sorted(of[ranking[:40]].tolist()) == list(range(40))
         assert sorted(ranking.tolist()) == list(range(100))
-    for one in layout.read_json(folder / "quality.json")["seeds"]:
+    for one in kept.read_json(folder / "quality.json")["seeds"]:
         assert one["coverage_radius"] > 0.1
         assert 0.5 <= one["coverage"] < 1
 
@@ -338,7 +338,7 @@ def test_one_photo_that_stands_sixty_times_in_a_hundred_takes_one_label(
 def test_features_that_tell_nothing_apart_have_no_coverage(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos(monkeypatch, np.arange(100))
     give_features(np.ones((100, 6), np.float32))
-    said = layout.read_json(stage("kmeans", monkeypatch) / "quality.json")
+    said = kept.read_json(stage("kmeans", monkeypatch) / "quality.json")
     assert [one["coverage"] for one in said["seeds"]] == [None, None]
     assert said["notes"][0].startswith("features: 99 images have those of another, though the pictures differ")
     assert "coverage: most pictures have the same features as others; take another extractor" in said["notes"]

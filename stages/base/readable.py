@@ -48,7 +48,8 @@ def unfit(path: Path) -> str | None:
 
 def reason(error: BaseException) -> str:
     """What an error says, in one line that is not too long."""
-    first = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    said = f"it has no {error}" if type(error) is KeyError else str(error)
+    first = next(iter(said.strip().splitlines()), "") or type(error).__name__
     return first if len(first) <= _LONG else f"{first[: _LONG - 3]}..."
 
 
@@ -65,6 +66,7 @@ def refused(said: Callable[[str], str], *more: type[Exception]) -> Iterator[None
     except Exception as error:
         names = {kind.__name__ for kind in type(error).__mro__}
         of_file = isinstance(error, OSError) and error.errno not in _MACHINE
-        if not (of_file or isinstance(error, (*_ERRORS, *more)) or names & _NAMED):
+        # torch's, a RuntimeError, is the machine's too
+        if "OutOfMemoryError" in names or not (of_file or isinstance(error, (*_ERRORS, *more)) or names & _NAMED):
             raise
         raise UserError(said(reason(error))) from error

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Any, Protocol, cast
 
 import torch
 from pydantic import BaseModel, Field, ValidationError
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from stages import hub
-from stages.base import families
+from stages.base import families, readable
 from stages.base.errors import UserError
 from stages.base.files import whole_file
 from stages.encoders._chain import Chain
@@ -85,7 +85,7 @@ _Positive = Annotated[float, Field(gt=0)]
 
 class _Card(BaseModel, extra="forbid", frozen=True):
     name: str
-    size: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1, le=1024)]
     mean: tuple[float, float, float]
     std: tuple[_Positive, _Positive, _Positive]
 
@@ -97,7 +97,7 @@ class _Card(BaseModel, extra="forbid", frozen=True):
 class _HubCard(hub.Choice):
     interpolation: str
     dim: Annotated[int, Field(ge=1)]
-    size: Annotated[int, Field(ge=1)]
+    size: Annotated[int, Field(ge=1, le=1024)]
     mean: tuple[float, float, float]
     std: tuple[_Positive, _Positive, _Positive]
 
@@ -109,38 +109,45 @@ class _HubCard(hub.Choice):
 
 
 def _read_card(path: Path) -> _Card | _HubCard:
-    try:
+    if not path.exists():
+        raise UserError(f"{path} is missing: not the folder of an encoder; run `dvc repro` to make it")
+    with _intact(path):
         raw = json.loads(path.read_text(encoding="utf-8"))
+    try:
         card = (_HubCard if isinstance(raw, dict) and "library" in raw else _Card).model_validate(raw)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing: not the folder of an encoder; run `dvc repro` to make it") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the file"
-        raise UserError(f"{path} describes no encoder of ours: {key}: {first['msg']}") from None
-    except ValueError as error:
-        raise UserError(f"{path} is broken ({error}); delete it and run `dvc repro`") from None
+        raise UserError(f"{path} describes no encoder of ours: {key}: {first['msg']}; {_again(path)}") from None
     if isinstance(card, _Card) and card.name not in families.names("encoders"):
         raise UserError(f"{path}: no encoder {card.name}; {families.choices(card.name, families.names('encoders'))}")
     return card
 
 
+def _again(path: Path) -> str:
+    return f"remove {path.parent} and run `dvc repro`"
+
+
+def _intact(path: Path) -> AbstractContextManager[None]:
+    return readable.refused(lambda reason: f"{path} is broken ({reason}); {_again(path)}")
+
+
 def _read_weights(path: Path, encoder: Encoder) -> dict[str, Tensor]:
     """The tensors of the file. Raises UserError unless they are those of the encoder, by name, shape and type."""
-    try:
+    if not path.exists():
+        raise UserError(f"{path} is missing; run `dvc repro` to make it")
+    with _intact(path):
         found = load_file(path)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; run `dvc repro` to make it") from None
-    except SafetensorError as error:
-        raise UserError(f"{path} is broken ({error}); delete it and run `dvc repro`") from None
     wanted = encoder.state_dict()
     for key in sorted(wanted.keys() | found.keys()):
         if key not in found or key not in wanted:
             what = "lacks" if key not in found else "has an unknown"
-            raise UserError(f"{path} {what} {key}: not the weights of {encoder.name} at {encoder.size} px")
+            raise UserError(
+                f"{path} {what} {key}: not the weights of {encoder.name} at {encoder.size} px; {_again(path)}"
+            )
         if (found[key].shape, found[key].dtype) != (wanted[key].shape, wanted[key].dtype):
             raise UserError(
                 f"{path}: {key} is {found[key].dtype} {list(found[key].shape)}, and {encoder.name} at "
-                f"{encoder.size} px needs {wanted[key].dtype} {list(wanted[key].shape)}"
+                f"{encoder.size} px needs {wanted[key].dtype} {list(wanted[key].shape)}; {_again(path)}"
             )
     return found

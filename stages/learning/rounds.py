@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from stages.acquisition import Candidates, Query
+from stages.base import readable
 from stages.base.files import whole_file
 from stages.measures.balance import balance
 from stages.regimes import Classifier
@@ -73,9 +75,10 @@ def alternate(
                 path.write_text(json.dumps(content), encoding="utf-8")
             _file(scratch, plan, number - 1, "safetensors").unlink(missing_ok=True)
         # from the file in any case: a run that goes on has nothing else
-        done = json.loads(record.read_text(encoding="utf-8"))
-        history += done["history"]
-        queries += _rows(number + 1, done["images"], done["scores"], len(queries))
+        with readable.refused(partial(_broken, record), TypeError):
+            done = json.loads(record.read_text(encoding="utf-8"))
+            history += done["history"]
+            queries += _rows(number + 1, done["images"], done["scores"], len(queries))
     _, classifier, rows = train(len(plan.totals))
     return classifier, history + rows, queries
 
@@ -103,6 +106,10 @@ def _rows(number: int, images: list[int], scores: list[float] | None, before: in
 
 def _images(queries: list[Row]) -> np.ndarray:
     return np.array([row["image"] for row in queries], dtype=np.int64)
+
+
+def _broken(record: Path, reason: str) -> str:
+    return f"{record}: a broken record of a round ({reason}); remove it to train that round anew"
 
 
 def _file(scratch: Path, plan: Plan, number: int, suffix: str) -> Path:

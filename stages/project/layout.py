@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.base.errors import UserError
+from stages.project import kept
 
 DATA = Path("data")
 CODE = DATA / "code"
@@ -53,7 +53,8 @@ class Part:
     @cached_property
     def names(self) -> np.ndarray:
         """The names of this part's images, str [N], such as "train/cat/1.jpg"."""
-        return np.load(needed(self.raw / "names.npy"))[self.indices]
+        names: np.ndarray = kept.array(self.raw / "names.npy", "U", 1)[self.indices]
+        return names
 
     def images(self, places: np.ndarray | slice = slice(None)) -> np.ndarray:
         """This part's images, uint8 [N, S, S, 3], or those at `places` (from 0 to N - 1), in memory."""
@@ -62,18 +63,18 @@ class Part:
 
 def part(name: str) -> Part:
     """The "pool", "validation" or "test" part. Raises UserError where split has not written it, or long ago."""
-    path = needed(SPLIT / f"{name}.npz")
-    with np.load(path) as arrays:
-        if "first" not in arrays:
-            raise UserError(f"{path}: written before copies were looked for; run `dvc repro`")
-        folder = RAW / ("test" if name == "test" else "train")
-        return Part(folder, arrays["indices"], arrays["labels"], arrays["first"])
+    path, rows = SPLIT / f"{name}.npz", ("i", 1)
+    found = kept.arrays(path, indices=rows, labels=rows, first=rows)
+    with kept.intact(path):
+        if len({len(one) for one in found.values()}) != 1:
+            raise ValueError("its arrays differ in length")
+    return Part(RAW / ("test" if name == "test" else "train"), **found)
 
 
 def packed(raw: Path) -> np.ndarray:
     """All images that download packed into a folder, uint8 [M, S, S, 3], read-only; they stay on disk until they are
     asked for."""
-    return np.load(needed(raw / "images.npy"), mmap_mode="r")
+    return kept.array(raw / "images.npy", "u", 4, mapped=True)
 
 
 @dataclass(frozen=True)
@@ -103,18 +104,16 @@ class PretrainingPool:
     @classmethod
     def read(cls, path: Path) -> PretrainingPool:
         """Reads what `write` wrote. Raises UserError if it is not there."""
-        with np.load(needed(path)) as found:
-            whole = {name: found[name] for name in ("indices", "labels")}
-            return cls(**whole, **{name: found[name].tolist() for name in ("classes", "size", "mean", "std")})
+        numbers = {"size": ("i", 0), "mean": ("fi", 1), "std": ("fi", 1)}
+        found = kept.arrays(path, indices=("i", 1), labels=("i", 1), classes=("U", 1), **numbers)
+        return cls(found.pop("indices"), found.pop("labels"), **{name: one.tolist() for name, one in found.items()})
 
 
-def description() -> dict[str, Any]:
-    """What split says of its result: classes, size, mean, std, counts."""
-    return read_json(SPLIT / "description.json")
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(needed(path).read_text(encoding="utf-8"))
+def description(*keys: str) -> dict[str, Any]:
+    """What split says of its result: classes, size, mean, std, counts. Raises UserError where it lacks the classes or
+    one of the keys."""
+    found: dict[str, Any] = kept.read_json(SPLIT / "description.json", "classes", *keys)
+    return found
 
 
 def write_json(path: Path, content: object) -> None:
@@ -130,10 +129,3 @@ def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def needed(path: Path) -> Path:
-    """The path, if it exists. Raises UserError that says how to make it."""
-    if not path.exists():
-        raise UserError(f"{path} is missing; run `dvc repro` (or the stage before this one)")
-    return path

@@ -11,7 +11,7 @@ import numpy as np
 
 from stages.advice import points, words
 from stages.base.errors import UserError
-from stages.project import layout
+from stages.project import kept, layout
 from stages.reporting import tables
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def gather(names: Names) -> tables.Results:
     extractors = {name: extractor(name) for name in names.extractors}
     histories = {(name, seed): history(name, seed) for name in names.models for seed in names.seeds}
     curves = tables.curves(histories)
-    description = layout.description()
+    description = layout.description("counts")
     notes = [note for one in (evaluations, qualities, extractors) for note in _notes(one)]
     notes += [
         f"{part} images: {number:,} are copies of some in the pool, so that accuracy on them is too good"
@@ -56,7 +56,7 @@ def gather(names: Names) -> tables.Results:
         strategies=figures(qualities),
         extractors={name: [one] for name, one in extractors.items()},
         read_off={
-            name: layout.read_json(path)
+            name: kept.read_json(path, "x", "y")
             for name in names.strategies
             if (path := layout.SELECTION / name / "curve.json").exists()
         },
@@ -73,9 +73,9 @@ def gather(names: Names) -> tables.Results:
 
 def of_seeds(folder: Path, file: str, names: Sequence[str], seeds: Sequence[int]) -> dict[str, Any]:
     """That file of each instance, which must be of these seeds."""
-    found = {name: layout.read_json(folder / name / file) for name in names}
+    found = {name: kept.read_json(folder / name / file, "seeds") for name in names}
     for name, one in found.items():
-        _same_seeds(one, seeds, folder / name / file)
+        _same_seeds(one, seeds, folder / name / file, ["scores"] if file == "scores.json" else [])
     return found
 
 
@@ -96,30 +96,34 @@ def _notes(results: dict[str, Any]) -> list[str]:
     return [f"{', '.join(several)}: {note}" for note, several in names.items()]
 
 
-def _same_seeds(found: dict[str, Any], wanted: Sequence[int], path: Path) -> None:
-    seeds = [one["seed"] for one in found["seeds"]]
+def _same_seeds(found: dict[str, Any], wanted: Sequence[int], path: Path, keys: Sequence[str]) -> None:
+    with kept.intact(path):
+        seeds = [one["seed"] for one in found["seeds"]]
+        if lacking := [key for key in keys for one in found["seeds"] if not isinstance(one[key], dict)]:
+            raise ValueError(f"its {lacking[0]} are no object")
     if seeds != list(wanted):
         raise UserError(f"{path}: made with seeds {seeds}, params.yaml has {list(wanted)}; run `dvc repro`")
 
 
 def history(model: str, seed: int) -> pandas.DataFrame:
-    import pandas as pd
-
-    return pd.read_csv(layout.needed(layout.seed_folder(layout.MODELS / model, seed) / "history.csv"))
+    return kept.table(layout.seed_folder(layout.MODELS / model, seed) / "history.csv", "epoch", "labels_told")
 
 
 def _confusion(model: str) -> np.ndarray:
-    import pandas as pd
-
-    return pd.read_csv(layout.needed(layout.EVALUATION / model / "confusion.csv"), index_col=0).to_numpy()
+    path = layout.EVALUATION / model / "confusion.csv"
+    counts = kept.table(path, index=True).to_numpy()
+    with kept.intact(path):
+        if counts.shape[0] != counts.shape[1]:
+            raise ValueError(f"its shape is {list(counts.shape)}")
+    return counts
 
 
 def _embedding(model: str) -> tuple[np.ndarray, np.ndarray]:
-    with np.load(layout.needed(layout.EVALUATION / model / "embedding.npz")) as arrays:
-        return arrays["embedding"], arrays["labels"]
+    found = kept.arrays(layout.EVALUATION / model / "embedding.npz", embedding=("f", 2), labels=("i", 1))
+    return found["embedding"], found["labels"]
 
 
 def extractor(name: str) -> dict[str, Any]:
     """The quality and, kept apart from it since it differs between runs, the speed."""
-    quality: dict[str, Any] = layout.read_json(layout.FEATURES / name / "quality.json")
-    return {**quality, **layout.read_json(layout.FEATURES / name / "speed.json")}
+    quality: dict[str, Any] = kept.read_json(layout.FEATURES / name / "quality.json")
+    return {**quality, **kept.read_json(layout.FEATURES / name / "speed.json", "images_per_second")}

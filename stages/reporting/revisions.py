@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stages.base import families
+from stages.base import families, readable
 from stages.base.errors import UserError
 from stages.reporting.tables import DASH, is_share
 
@@ -24,7 +24,7 @@ def read(revision: str, path: Path) -> Metrics:
     if revision == WORKSPACE:
         if not path.exists():
             raise UserError(f"the workspace has no {path}; run `dvc repro` first")
-        return _parse(path.read_text(encoding="utf-8"), revision, path)
+        return _parse(path.read_text(encoding="utf-8", errors="replace"), revision, path)
     text = _git("show", f"{_commit(revision)}:./{path.as_posix()}")
     if text is None:
         raise UserError(f"revision {revision} has no {path}; run the pipeline there and commit it, or leave it out")
@@ -82,13 +82,15 @@ def written(lines: Sequence[Mapping[str, Any]], figure: str) -> list[list[str]]:
 
 
 def _parse(text: str, revision: str, path: Path) -> Metrics:
-    try:
+    with readable.refused(lambda reason: f"{path} at {revision}: not JSON ({reason}); run the pipeline there again"):
         found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path} at {revision}: not JSON ({error}); run the pipeline there again") from None
-    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+    if not isinstance(found, dict) or not all(isinstance(one, dict) and _figures(one) for one in found.values()):
         raise UserError(f"{path} at {revision}: not {{model: {{figure: value}}}}; run the pipeline there again")
     return found
+
+
+def _figures(one: dict[str, Any]) -> bool:
+    return all(value is None or isinstance(value, int | float) for value in one.values())
 
 
 def _commit(revision: str) -> str:
@@ -119,7 +121,9 @@ def _experiments() -> dict[str, str]:
 def _git(*arguments: str) -> str | None:
     """What git prints; None where it fails."""
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, encoding="utf-8", check=False)
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
+        )
     except FileNotFoundError:
         raise UserError("git is not found; install it, it keeps the revisions to compare") from None
     return done.stdout if done.returncode == 0 else None

@@ -8,15 +8,16 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from stages.base import readable
 from stages.base.errors import UserError
 from stages.base.files import whole_file
 
@@ -41,25 +42,36 @@ def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> 
     """
     if not path.exists():
         return []
-    tensors, history = _read(path)
-    _adopt(tensors, method)
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimiser."):
-            _, index, name = key.split(".", 2)
-            state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    for parameter, moments in optimiser.state.items():
-        for name, value in moments.items():
-            if value.shape == parameter.shape:
-                # fused steps walk the memory as it lies: moments must lie as their parameter does, channels last
-                moments[name] = torch.empty_like(parameter).copy_(value)
+    with _whole(path):
+        tensors, history = _read(path)
+        _adopt(tensors, method)
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimiser."):
+                _, index, name = key.split(".", 2)
+                state.setdefault(int(index), {})[name] = value
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        for parameter, moments in optimiser.state.items():
+            for name, value in moments.items():
+                if value.shape == parameter.shape:
+                    # fused steps walk the memory as it lies: moments must lie as their parameter does, channels last
+                    moments[name] = torch.empty_like(parameter).copy_(value)
+                elif value.ndim:
+                    raise ValueError(f"{name} is {list(value.shape)} for a parameter of {list(parameter.shape)}")
     return history
 
 
 def weights(path: Path, method: nn.Module) -> None:
     """Brings the method alone to the saved state. Raises UserError for a file that cannot be read."""
-    _adopt(_read(path)[0], method)
+    with _whole(path):
+        _adopt(_read(path)[0], method)
+
+
+def _whole(path: Path) -> AbstractContextManager[None]:
+    def said(reason: str) -> str:
+        return f"{path}: a broken checkpoint ({reason}); remove it to begin anew"
+
+    return readable.refused(said, AttributeError, TypeError)
 
 
 def _adopt(tensors: dict[str, Tensor], method: nn.Module) -> None:
@@ -67,12 +79,12 @@ def _adopt(tensors: dict[str, Tensor], method: nn.Module) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            return tensors, json.loads(file.metadata()["history"])
-    except SafetensorError as error:
-        raise UserError(f"{path}: a broken checkpoint ({error}); remove it to begin anew") from None
+    with safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        history = json.loads((file.metadata() or {})["history"])
+    if not isinstance(history, list) or not all(isinstance(row, dict) for row in history):
+        raise ValueError("its history is no list of rows")
+    return tensors, history
 
 
 def key(parameters: Mapping[str, Any], inputs: list[Path]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from stages import encoders
 from stages.base import families
@@ -190,3 +191,18 @@ def test_conv4_with_batch_norm_normalises_each_layer() -> None:
         assert torch.allclose(before.mean(1), torch.zeros(128), atol=1e-4)
         assert torch.allclose(before.std(1), torch.ones(128), atol=0.02)
         x = block(x)
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b"\xff", b"7", b"[]", b"{}"])
+def test_what_describes_no_encoder_is_refused(data: bytes, tmp_path: Path) -> None:
+    encoders.save(build("conv4", 32), tmp_path)
+    (tmp_path / "encoder.json").write_bytes(data)
+    with pytest.raises(UserError, match=r"encoder\.json (is broken|describes no encoder).*; remove .* run `dvc repro`"):
+        encoders.load(tmp_path)
+
+
+def test_tensors_of_another_program_are_refused(tmp_path: Path) -> None:
+    encoders.save(build("conv4", 32), tmp_path)
+    save_file({"weight": torch.ones(2)}, tmp_path / "weights.safetensors")
+    with pytest.raises(UserError, match=r"weights\.safetensors lacks .*not the weights of conv4 .*; remove .*"):
+        encoders.load(tmp_path)

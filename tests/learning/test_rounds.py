@@ -19,6 +19,7 @@ from scipy.stats import entropy
 from stages import encoders
 from stages.acquisition import Candidates
 from stages.base import families
+from stages.base.errors import UserError
 from stages.learning.job import Job
 from stages.learning.rounds import Learn, Plan, alternate
 from stages.supervision.exposure import Told, fixed
@@ -337,3 +338,11 @@ def test_gradual_cannot_follow_rounds() -> None:
     with pytest.raises(ValueError, match="schedule"):
         make("models", "gradual", follows="rounds")
     assert "gradual" in blocks("models")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"history": 1, "images": [], "scores": null}', "[" * 100_000])
+def test_a_broken_record_of_a_round_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "seed-0-round-1.json").write_text(content)
+    unused: Any = None
+    with pytest.raises(UserError, match=r"seed-0-round-1\.json: a broken record .*; remove it to train"):
+        alternate(Plan(RANKING, TOTALS, True, 0), unused, unused, unused, unused, tmp_path)

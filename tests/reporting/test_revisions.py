@@ -116,3 +116,19 @@ def test_experiments_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     lines = revisions.table(metrics, "accuracy")
     assert lines[0] == {"model": "supervised", "main": 0.5, "half": 0.25, "half - main": -0.25}
     assert revisions.names() == ["workspace", "main", "half"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xff\xfe", b"[" * 100_000, b"[]", b'{"a": 1}', b'{"a": {"accuracy": "high"}}', b'{"a": {"accuracy": [1]}}'],
+)
+def test_what_is_no_table_of_figures_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    """In the workspace and as git has it."""
+    path = Path("metrics/metrics.json")
+    commit(two_branches(tmp_path), {})
+    (tmp_path / path).write_bytes(data)
+    command(tmp_path, "git", "commit", "-qam", "broken")
+    monkeypatch.chdir(tmp_path)
+    for revision in ("workspace", "HEAD"):
+        with pytest.raises(UserError, match=rf"metrics\.json at {revision}: not .*; run the pipeline there again"):
+            revisions.read(revision, path)

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from stages.base.errors import UserError
@@ -54,6 +56,41 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
         checkpoint.restore(
             path, model, build(Rule(name="sgd", momentum=0, weight_decay=0), {"all": list(model.parameters())})
         )
+
+
+def foreign(path: Path, kind: str) -> None:
+    """A file that safetensors reads, and is no checkpoint of `net`."""
+    history = {"history": json.dumps([{"epoch": 1}])}
+    if kind == "another program's":
+        save_file({"weight": torch.ones(2)}, path)
+    elif kind == "weights alone":
+        save_file({f"method.{key}": value.contiguous() for key, value in net(0).state_dict().items()}, path)
+    elif kind == "another net's":
+        save_file({"method.0.weight": torch.ones(2)}, path, history)
+    else:
+        model = net(0)
+        rule = build(Rule(name="adam", momentum=0.9, weight_decay=0), {"all": list(model.parameters())})
+        step(model, rule)
+        checkpoint.save(path, model, rule, [{"epoch": 1}])
+        tensors = load_file(path)
+        if kind == "an odd moment":
+            tensors["optimiser.0.exp_avg"] = torch.ones(7)
+        elif kind == "an odd key":
+            tensors["optimiser.first.step"] = torch.ones(())
+        save_file(tensors, path, {"history": "7"} if kind == "an odd history" else history)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["another program's", "weights alone", "another net's", "an odd moment", "an odd key", "an odd history"],
+)
+def test_a_file_of_tensors_that_is_no_checkpoint_is_named(tmp_path: Path, kind: str) -> None:
+    path, model = tmp_path / "state.safetensors", net(0)
+    foreign(path, kind)
+    rule = build(Rule(name="adam", momentum=0.9, weight_decay=0), {"all": list(model.parameters())})
+    with pytest.raises(UserError, match=r"state\.safetensors: a broken checkpoint .* remove it to begin") as refusal:
+        checkpoint.restore(path, model, rule)
+    assert "\n" not in str(refusal.value)
 
 
 def test_the_key_follows_parameters_and_inputs(tmp_path: Path) -> None:
