@@ -141,6 +141,16 @@ def test_presets_take_what_was_measured_to_be_better(name: str) -> None:
         assert block["strategy"] != "probcover" or 0.4 <= block["purity"] <= 0.6
 
 
+def test_system_a_stands_as_its_text_and_as_its_code_have_it() -> None:
+    """In its code the probe moves itself alone, and the supervised baseline sees no views and half of a batch."""
+    models = preset.load("gradual")["models"]
+    text, code = models["gradual_10"], models["gradual_10_as_coded"]
+    assert {key for key in text if text[key] != code[key]} == {"probe_moves_encoder"}
+    assert text["probe_moves_encoder"] and not code["probe_moves_encoder"]
+    ours, theirs = models["supervised"], models["supervised_as_coded"]
+    assert (theirs["views"], theirs["batch_size"], theirs["steps"]) == (None, ours["batch_size"] // 2, 86)
+
+
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"^no preset 'graduel'; did you mean gradual\? known: .*demo, .*gradual"):
         preset.load("graduel")

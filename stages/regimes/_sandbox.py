@@ -3,8 +3,12 @@ encoder together.
 
 Each is a function of the labelled encodings [n, d], their labels int64 [n], the unlabelled encodings [m, d] and what it
 needs besides, and gives a loss in the precision of the encodings; n and m must be at least 1. Encodings are what the
-encoder gives, not normalised. Softmax over products of large vectors needs float32, so autocast must be off. The
-system's text is all there is to go by; where it is silent, the docstring says what was chosen.
+encoder gives, not normalised. Softmax over products of large vectors needs float32, so autocast must be off.
+
+These follow the system's text; where it is silent, the docstring says what was chosen. Its code differs, and is not
+rebuilt: its softmax is of products that are not scaled, and runs over the labelled images; updates 1 to 3 have an
+optimiser of their own; images are not augmented; the gradients of all classes are taken at the same weights. Of it,
+`meta_distance_code` has the sign alone.
 
 `idle` is a sixth, the control: its loss is 0. Under Adam one more step moves the encoder along its moments all the
 same, nearly as far as a step with a loss, and that has to be told from what the loss does.
