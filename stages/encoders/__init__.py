@@ -29,7 +29,9 @@ _WEIGHTS = "weights.safetensors"
 
 class Member(Protocol):
     """What a file of this package holds. `takes`: whether a network built for images of `built_for` px takes those of
-    `size` px; it needs no torch, since parameters are checked by it."""
+    `size` px; `BLOCKS`: how many it has. Both need no torch, since parameters are checked by them."""
+
+    BLOCKS: int
 
     def takes(self, size: int, built_for: int) -> bool: ...
 

@@ -10,6 +10,10 @@ WIDTH = 128
 SLOPE = 0.2
 
 
+# those that hold parameters
+BLOCKS = 5
+
+
 def takes(size: int, built_for: int) -> bool:
     """Whether images of `size` px leave as many positions as those of `built_for` px, for it ends in a dense layer."""
     return 1 <= positions(size) == positions(built_for)

@@ -7,6 +7,9 @@ from torch import nn
 from stages.encoders import conv4
 from stages.encoders._chain import Chain
 
+# those that hold parameters
+BLOCKS = 5
+
 
 def takes(size: int, built_for: int) -> bool:
     """As conv4."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from stages.encoders._chain import Chain
 
+# those that hold parameters
+BLOCKS = 5
+
 
 def takes(size: int, built_for: int) -> bool:
     """Whether images of `size` px leave a position after three halvings, which a pooling brings to one."""

@@ -15,6 +15,10 @@ STAGES = {
 }
 
 
+# those that hold parameters
+BLOCKS = 5
+
+
 def takes(size: int, built_for: int) -> bool:
     """Whether images of `size` px leave a position after five halvings; more of them are averaged."""
     return size >= 32

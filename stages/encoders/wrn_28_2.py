@@ -11,6 +11,10 @@ WIDTHS = (32, 64, 128)
 UNITS = 4  # depth 28 = 4 + 3 groups * 4 units * 2 convolutions
 
 
+# those that hold parameters
+BLOCKS = 5
+
+
 def takes(size: int, built_for: int) -> bool:
     """Whether images of `size` px are of 2 px or more in the last group, as smaller ones are one number a channel."""
     return size >= 8

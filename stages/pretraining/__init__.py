@@ -60,6 +60,8 @@ class TrainedBlock(WithEncoder, Protocol):
 
     def sizes(self) -> list[int]: ...
 
+    def check_size(self, size: int) -> None: ...
+
 
 Block = WithEncoder | WithWeights
 

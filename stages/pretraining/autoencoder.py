@@ -40,6 +40,10 @@ class Settings(Training):
     patch: Pixels
     width: int = Field(ge=1, le=4096)
 
+    def check_size(self, size: int) -> None:
+        if self.mask and self.patch >= size:
+            raise ValueError(f"patch={self.patch} px covers an image of {size} px whole; lower patch, or set mask=0")
+
 
 class Decoder(nn.Sequential):
     """Vectors [N, dim] to images [N, 3, size, size]: a dense layer to a map of at most 4 px, then up to the size.

@@ -157,14 +157,21 @@ class Params:
 
     def check_blocks(self) -> None:
         """Parses every block of every family. Imports no member, and so no torch."""
-        for name, pretrained in self.pretrain.checked().items():
-            self._check_sizes(name, pretrained)
+        pretrained = self.pretrain.checked()
+        for name, source in pretrained.items():
+            self._check_sizes(name, source)
         self.extractors.checked()
         self.strategies.checked()
         models = self.models.checked()
         # of keys that are known
         keys.check_seen(self.raw, FILE)
         for name, block in models.items():
+            layers, source = getattr(block, "layers", "all"), pretrained[block.init]
+            if layers != "all" and hasattr(source, "encoder"):
+                most = _excerpt("encoders", source.encoder).BLOCKS
+                if layers > most:
+                    way = f"must be all, or 1 to {most}, the blocks of {source.encoder}"
+                    raise UserError(f"{FILE}: models.{name}.layers={layers}: {way}")
             try:
                 block.told_by(self.schedule)
             except ValidationError as error:
@@ -183,7 +190,13 @@ class Params:
             least = next((other for other in range(size, 1025) if takes(other, other)), 1024)
             needs = f"needs images of {least} px or more; raise data.size={size}, or take another encoder"
             raise UserError(f"{FILE}: pretrain.{name}.encoder={block.encoder}: {needs}")
-        for other in block.sizes() if pretraining.trains(block) else ():
+        if not pretraining.trains(block):
+            return
+        try:
+            block.check_size(size)
+        except ValueError as error:
+            raise UserError(f"{FILE}: pretrain.{name}: {error}") from None
+        for other in block.sizes():
             if not takes(other, size):
                 takes_not = f"encoder {block.encoder}, built for {size} px, takes no images of {other} px"
                 raise UserError(f"{FILE}: pretrain.{name}: {takes_not}; give null for its own size, or another encoder")

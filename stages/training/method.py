@@ -36,6 +36,9 @@ class Training(BaseModel, extra="forbid", frozen=True):
         """Sides of square images in px that the encoder is given beside those of the data's size."""
         return []
 
+    def check_size(self, size: int) -> None:
+        """Raises ValueError for images of a size in px with which the method can't work."""
+
     @model_validator(mode="after")
     def _reaches_its_rate(self) -> Self:
         if isinstance(self.optimiser, Optimiser) and self.optimiser.warmup > self.epochs:

@@ -249,6 +249,19 @@ def test_small_crops_that_the_network_does_not_take_are_refused_at_once() -> Non
     assert refusal(changed("pretrain.swav.encoder", "conv4", raw)) == f"{FILE}: pretrain.swav: {takes_not}; {way}"
 
 
+def test_a_square_that_masks_the_whole_image_is_refused_at_once() -> None:
+    raw = preset.overlay(blocks.base(), preset.load("pretraining"))
+    raw = changed("pretrain.autoencoder", blocks.blocks("pretrain")["autoencoder"] | {"mask": 0.5, "patch": 32}, raw)
+    covers = "patch=32 px covers an image of 32 px whole; lower patch, or set mask=0"
+    assert refusal(raw) == f"{FILE}: pretrain.autoencoder: {covers}"
+
+
+def test_more_layers_than_the_network_has_are_refused_at_once() -> None:
+    said = "models.finetune.layers=6: must be all, or 1 to 5, the blocks of resnet18"
+    assert refusal(changed("models.finetune.layers", 6)) == f"{FILE}: {said}"
+    Params(changed("models.finetune.layers", 5)).check_blocks()
+
+
 def test_a_budget_by_class_cannot_be_spent_in_rounds() -> None:
     way = "give a number or a share, or leave the model out: -S '~models.margin_probe'"
     said = f"models.margin_probe spends it in rounds, and nobody knows an image's class before asking; {way}"
