@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from tqdm import tqdm
 
 from stages.base import draws
@@ -22,7 +23,7 @@ from stages.training import checkpoint, measure, memory, optimiser
 from stages.training.device import autocast
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, Method
-from stages.training.spread import COLLAPSED, FLAT, effective_rank, spread
+from stages.training.spread import COLLAPSED, effective_rank, flat, spread
 
 Row = dict[str, Any]
 Trained = TypeVar("Trained", bound=Method)
@@ -87,8 +88,10 @@ def fit(
             "images_shown": len(epoch.shown),
         }
         if any(parameter.requires_grad for parameter in method.encoder.parameters()):
-            row |= _embeddings(method, images, epoch.shown, hardware.half)
-            if not warned and (collapse := _collapse(row, labels, through=(number + 1) / epochs)):
+            kept, watched = _embeddings(method, images, epoch.shown, hardware.half)
+            row |= {"spread": spread(watched), "effective_rank": effective_rank(kept)}
+            late = number + 1 > epochs / 2
+            if not warned and (collapse := _collapse(row, kept, labels, method.encoder, late=late)):
                 warned = True
                 print(f"{title}: collapse in epoch {number + 1}: {collapse}", file=sys.stderr)
         if validate is not None:
@@ -108,22 +111,23 @@ def fit(
     return history
 
 
-def _embeddings(method: Method, images: Images, shown: Tensor, half: bool) -> Row:
-    """How far the vectors that could collapse spread, and in how many dimensions those that are kept vary."""
+def _embeddings(method: Method, images: Images, shown: Tensor, half: bool) -> tuple[Tensor, Tensor]:
+    """The vectors of some images by the encoder, which is kept, and by what is watched, which could collapse alone."""
     watched = method.watched()
     kept = measure.some(method.encoder, images, shown, half)
-    found = kept if watched is method.encoder else measure.some(watched, images, shown, half)
-    return {"spread": spread(found), "effective_rank": effective_rank(kept)}
+    return kept, kept if watched is method.encoder else measure.some(watched, images, shown, half)
 
 
-def _collapse(row: Row, labels: np.ndarray, *, through: float) -> str:
+def _collapse(row: Row, kept: Tensor, labels: np.ndarray, encoder: nn.Module, *, late: bool) -> str:
     """What has collapsed, if anything. A model told of a single class is right to see but one, and labels of few
     classes want few dimensions; a rank may be low at first."""
     told = len(np.unique(labels[labels >= 0]))
     if row["spread"] < COLLAPSED and told != 1:
         return f"embedding spread {row['spread']:.4f}; lower the learning rate, or raise the batch size"
-    if row["effective_rank"] < FLAT and told == 0 and through > 0.5:
-        return f"embeddings vary in {row['effective_rank']:.1f} dimensions; take an encoder with batch norm"
+    if late and told == 0 and flat(row["effective_rank"], kept):
+        normed = any(isinstance(layer, _BatchNorm) for layer in encoder.modules())
+        way = "lower the learning rate, or raise the batch size" if normed else "take an encoder with batch norm"
+        return f"embeddings vary in {row['effective_rank']:.1f} dimensions; {way}"
     return ""
 
 

@@ -9,8 +9,11 @@ from torch.nn import functional
 
 # a run that ended below random features fell to 0.03; none that learnt, of all measured, below 0.28
 COLLAPSED = 0.05
-# runs that learnt had 2.7 and more; SwAV that lost 8 points by it had 1.6, and one that learnt nothing 1.0
-FLAT = 2.0
+# runs that learnt had 5.0 and more, of digits 6.3; SwAV that lost 9 points by it had 3.3
+# (metrics/reported/pretraining-small.md)
+FLAT = 4.0
+# and less than this share of what is possible, as few images cannot vary in many dimensions
+_OF_POSSIBLE = 0.25
 
 
 def spread(embeddings: Tensor) -> float:
@@ -36,3 +39,9 @@ def effective_rank(embeddings: Tensor) -> float:
         return 0.0
     shares = values / total
     return float(torch.special.entr(shares).sum().exp())
+
+
+def flat(rank: float, embeddings: Tensor) -> bool:
+    """Whether embeddings [N, d] of this effective rank have collapsed to few dimensions, of those that they could vary
+    in: d, and N - 1."""
+    return rank < min(FLAT, _OF_POSSIBLE * min(len(embeddings) - 1, embeddings.shape[1]))

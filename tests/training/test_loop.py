@@ -90,7 +90,10 @@ def test_few_dimensions_are_reported_once_in_the_second_half_of_what_learns_with
     assert [row["effective_rank"] for row in history] == [1.6] * 4
     warned = capsys.readouterr().err
     assert warned.count("collapse") == 1
-    assert "collapse in epoch 3: embeddings vary in 1.6 dimensions;" in warned
+    assert "collapse in epoch 3: embeddings vary in 1.6 dimensions; take an encoder with batch norm\n" in warned
+    train("pretrain", "simclr", tmp_path / "c", batch_norm=True)
+    # which has it
+    assert "in 1.6 dimensions; lower the learning rate" in capsys.readouterr().err
     # labels of two classes want no more than one
     train("models", "supervised", tmp_path / "b")
     assert "collapse" not in capsys.readouterr().err

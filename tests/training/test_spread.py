@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.training.spread import COLLAPSED, effective_rank, spread
+from stages.training.spread import COLLAPSED, FLAT, effective_rank, flat, spread
 
 
 def test_nothing_spreads_where_all_point_one_way() -> None:
@@ -58,3 +58,13 @@ def test_the_rank_by_a_slow_loop_over_eigenvalues() -> None:
 def test_equal_points_have_no_rank(one: torch.Tensor) -> None:
     assert effective_rank(one.expand(20, 8)) == 0
     assert effective_rank(one[None]) == 0
+
+
+def test_few_images_are_not_blamed_for_what_they_cannot_do() -> None:
+    torch.manual_seed(0)
+    for count in range(2, 8):
+        healthy = torch.randn(count, 64)
+        assert not flat(effective_rank(healthy), healthy)
+    # of SwAV without batch norm, which was 9 points behind, and of the least that learnt
+    assert flat(3.3, torch.empty(256, 64)) and not flat(5.0, torch.empty(256, 64))
+    assert flat(FLAT - 0.1, torch.empty(256, 128)) and not flat(FLAT + 0.1, torch.empty(256, 128))
