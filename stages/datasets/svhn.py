@@ -33,7 +33,7 @@ def _part(name: str, path: Path, size: int, scratch: Path) -> Part:
     def said(reason: str) -> str:
         return f"{path} is cut short, damaged or no MATLAB file of digits ({reason}); fetch it again"
 
-    # a changed byte may end the process (findings/): only what has the official digest comes here
+    # only what has the official digest comes here: scipy may end the process over a damaged file, which no except helps
     with readable.refused(said, AttributeError, TypeError):
         matrix = loadmat(path, variable_names=["X", "y"])
         images = np.ascontiguousarray(matrix["X"].transpose(3, 0, 1, 2))  # from [32, 32, 3, N]

@@ -46,6 +46,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert kept.array(tmp_path / "none.npy", "f", 2).shape == (0, 2)
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 @pytest.mark.parametrize("name", READERS)
 def test_damage_ends_in_one_line_or_a_right_read(tmp_path: Path, name: str) -> None:
     path = written(tmp_path / name)
