@@ -25,12 +25,14 @@ _PRIOR = 4  # degrees of freedom
 @dataclass(frozen=True)
 class Points:
     """Measured so far, all [k]: labels told, ascending; accuracy, a mean over seeds; spread, the standard deviation
-    over them (NaN: not known); seeds, how many."""
+    over them (NaN: not known); seeds, how many. offset: the standard deviation over seeds of what a seed has on average
+    over all points (NaN: not known), for a seed that is lucky once is often lucky throughout."""
 
     labels_told: np.ndarray
     accuracy: np.ndarray
     spread: np.ndarray
     seeds: np.ndarray
+    offset: float = np.nan
 
     @property
     def counts(self) -> int:
@@ -138,9 +140,10 @@ def forecast(points: Points, *, samples: int = 1000, seed: int = 0) -> Forecast:
 
     Two numbers of labels leave no choice but c = 0, which is hopeful, and give no interval. Otherwise it is that of a
     parametric bootstrap: laws through the fitted accuracies under noise of their standard errors, which are scaled up
-    where the points lie further from the law than the spread over seeds explains (Birge 1932). Without any spread the
-    points' distance from the law stands for it; without that either (three points, as many as parameters), there is
-    no interval. Of made-up laws it holds the truth in 88 to 100 %. Raises ValueError for fewer than two.
+    where the points lie further from the law than the spread over seeds explains (Birge 1932). What a seed has in all
+    points does not average out over these: it is drawn once for each sample. Without any spread the points' distance
+    from the law stands for it; without that either (three points, as many as parameters), there is no interval. Of
+    made-up laws it holds the truth in 88 to 100 %. Raises ValueError for fewer than two.
     """
     if points.counts < 2:
         raise ValueError("a curve needs two numbers of labels")
@@ -163,7 +166,12 @@ def forecast(points: Points, *, samples: int = 1000, seed: int = 0) -> Forecast:
     generator = draws.rng(seed, "advice.forecast")
     # Student's: the size of the noise is an estimate, too
     sizes = np.sqrt(freedom / generator.chisquare(freedom, (samples, 1)))
-    noise = generator.standard_normal((samples, len(steps))) * sizes * errors
+    shift = points.offset / np.sqrt(points.seeds.min()) if np.isfinite(points.offset) else 0.0
+    # what is left of each point's error once the seeds' offsets are taken out of it
+    own = np.sqrt(np.maximum(errors**2 - shift**2, errors**2 / 10))
+    noise = generator.standard_normal((samples, len(steps))) * sizes * own
+    if shift:
+        noise = noise + shift * generator.standard_t(points.seeds.min() - 1, (samples, 1))
     drawn, _ = _fit(1 - law.accuracy(points.labels_told) + noise, weights, steps, scale, floored)
     return Forecast(points, law, drawn)
 

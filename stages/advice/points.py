@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,9 @@ def by_round(curves: pandas.DataFrame) -> dict[str, Points]:
     for model, rows in ends.groupby("model", sort=False):
         rounds = rows.groupby("round")
         over = rounds["accuracy"].agg(["mean", "std", "count"]).assign(labels_told=rounds["labels_told"].mean())
-        points[str(model)] = _points(over[["labels_told", "mean", "std", "count"]].itertuples(index=False))
+        found = _points(over[["labels_told", "mean", "std", "count"]].itertuples(index=False))
+        each = rows.pivot_table(index="seed", columns="round", values="accuracy").dropna().mean(axis=1)
+        points[str(model)] = replace(found, offset=float(each.std()))
     return points
 
 

@@ -37,6 +37,16 @@ def test_the_last_epoch_of_each_round_counts_over_seeds() -> None:
     assert found.seeds.tolist() == [2, 2, 2]
 
 
+def test_what_a_seed_has_in_all_rounds_is_told_from_what_it_has_in_one() -> None:
+    histories = {
+        ("m", 0): history([10, 20], [0.1, 0.5], [0, 1]),
+        ("m", 1): history([10, 20], [0.3, 0.5], [0, 1]),
+        ("m", 2): history([10, 20], [0.3, 0.7], [0, 1]),
+    }
+    assert by_round(histories)["m"].offset == pytest.approx(0.1)  # of 0.3, 0.4 and 0.5
+    assert math.isnan(by_round({("m", 0): histories["m", 0]})["m"].offset)
+
+
 def test_the_epochs_of_a_schedule_are_no_curve() -> None:
     assert by_round({("gradual", 0): history([10, 20, 30], [0.1, 0.2, 0.3])}) == {}
 
