@@ -15,6 +15,7 @@ from pathlib import Path
 
 from stages import answers, handout
 from stages.base import families
+from stages.base.cells import unguarded
 from stages.base.errors import UserError, run
 from stages.handout import Handout, Origin, batch
 from stages.handout.batch import Answered, Choice, Pool
@@ -56,14 +57,15 @@ def export(
     pool, classes, path = _pool(), layout.description()["classes"], parameters.labels.answers
     budget = parameters.labels.count(len(pool.names), len(classes))
     choice = _choice(strategy, seed, budget, len(pool.names))
-    done = batch.answered(answers.read_all(path) if path else [], pool)
+    returned = answers.read_all(path) if path else answers.Returned([], [])
+    done = batch.answered(returned.answers, pool)
     wanted = min(_left(parameters, strategy, budget, done), _open(parameters, pool, choice, done))
     trained = None if model is None else _trained(parameters, model, seed, classes)
     data, read = _data(parameters.data.max_pixels)
     origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
     handed = batch.hand_out(origin, pool, choice, done, min(wanted, MOST), trained, read)
     handout.write(folder, handed, prefix)
-    print(_said(folder, handed, wanted, done))
+    print("\n".join([_said(folder, handed, wanted, done), *returned.notes]))
 
 
 def _pool() -> Pool:
@@ -89,7 +91,8 @@ def _choice(strategy: str, seed: int, budget: int, pool_size: int) -> Choice:
         raise UserError(f"{folder}: chose {made}, where it should now be {budget} of {pool_size}; {again}")
     chosen = kept.needed(folder / "chosen.csv")
     with kept.intact(chosen), chosen.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["seed"] == str(seed)]
+        lines = [row for row in csv.DictReader(file) if row["seed"] == str(seed)]
+    rows = [row | {"image": unguarded(row["image"])} for row in lines]
     return Choice(rows, clusters, ranking)
 
 

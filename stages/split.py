@@ -29,13 +29,13 @@ def split(
     settings: parts.Settings,
     raw: Path,
     target: Path,
-    check: Callable[[list[str], int], None] | None = None,
+    check: Callable[[list[str], np.ndarray], None] | None = None,
     answered: Path | None = None,
 ) -> None:
     """Reads the folder `raw` that download wrote and writes the folder `target`. Raises UserError.
 
-    `check` is handed the classes and the size of the pool before anything is written; `answered` is the file or folder
-    of what people answered.
+    `check` is handed the classes and the labels of the pool before anything is written; `answered` is the file or
+    folder of what people answered.
     """
     facts = kept.read_json(raw / "description.json", "classes", "size")
     own = kept.array(raw / "train" / "labels.npy", "i", 1)
@@ -45,8 +45,13 @@ def split(
     train, classes = own, facts["classes"] or named
     if answered is not None:
         names = kept.array(raw / "train" / "names.npy", "U", 1)
-        train, classes = give(answers.read(answered), names.tolist(), own, classes)
-        print(f"{answered}: labels of {np.count_nonzero(train != own):,} images that had none")
+        returned = answers.read_all(answered)
+        if not returned.answers:
+            raise UserError(f"labels.file={answered}: no label in it; fill in the column label, or set data/none")
+        train, classes = give(returned.labelled, names.tolist(), own, classes)
+        print(f"{answered}: labels of {np.count_nonzero(train != own):,} images that had none{_left(returned)}")
+        for note in returned.notes:
+            print(note)
         if not (facts["classes"] or named):
             # nobody has said which there are: a misspelt one shows here alone
             counts = ", ".join(f"{name} {(train == number).sum():,}" for number, name in enumerate(classes))
@@ -56,7 +61,7 @@ def split(
         way = "images are chosen among others and learnt by others: lower split.validation, or give more images"
         raise UserError(f"{left or 'no'} image is left for the pool; {way}")
     if check is not None:
-        check(result.classes, len(result.pool.indices))
+        check(result.classes, result.pool.labels)
     mean, std = parts.mean_and_std(layout.packed(raw / "train"), result.pool.indices)
     rows_of = {"pool": result.pool, "validation": result.validation, "test": result.test}
     keys = {
@@ -82,6 +87,12 @@ def split(
     print(f"{target}: {sizes} images of {len(result.classes)} classes")
     if said := _said(copies):
         print(f"{target}: {said}")
+
+
+def _left(returned: answers.Returned) -> str:
+    """How many images people left without a label, if any."""
+    left = {one.image for one in returned.answers} - {one.image for one in returned.labelled}
+    return f"; {len(left):,} were left without, and stay unlabelled" if left else ""
 
 
 def _copies(keys: dict[str, list[bytes]]) -> dict[str, int]:

@@ -75,6 +75,8 @@ def main() -> None:
         else:
             bought = parameters.labels.bought(ranking, pool.labels, len(classes))
         first[seed] = job.tell(seed, bought)
+    if (short := parameters.labels.short(pool.labels, len(classes))) is not None:
+        print(f"models.{name}: {short}", file=sys.stderr)
     if plans and len(plans[parameters.seeds[0]].totals) == 1:
         spent = f"labels.budget={parameters.labels.budget} is spent with rounds.start={parameters.rounds.start}"
         print(f"models.{name}: {spent}: one round, and nothing is asked", file=sys.stderr)

@@ -22,6 +22,7 @@ from tests.test_dvc_yaml import STAGES, Instance, instances, within
 pytestmark = pytest.mark.anywhere
 
 ROOT = Path(__file__).parent.parent
+ANSWERS = "image,label\ntrain/00001,1\n"  # which the digits say, too
 
 
 def parameters() -> dict[str, Any]:
@@ -53,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("opened")
     (folder / "data").mkdir()
     (folder / "data" / "none").touch()
-    (folder / "answers.csv").write_text("image,label\n")
+    (folder / "answers.csv").write_text(ANSWERS)
     (folder / "params.yaml").write_text(blocks.written(parameters()))
     commands = [[one.verb, one.key] if one.key else [one.verb] for one in INSTANCES]
     done = subprocess.run(

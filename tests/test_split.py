@@ -56,7 +56,8 @@ def test_the_files_and_their_description(raw: Path, monkeypatch: pytest.MonkeyPa
     )
     monkeypatch.setattr(params, "read", lambda: parameters)
     split.main()
-    assert asked == [(["cat", "ant"], 18)]
+    ((classes, labels),) = asked
+    assert classes == ["cat", "ant"] and np.bincount(labels + 1).tolist() == [6, 6, 6]
     facts = layout.description()
     pool, validation, test = (layout.part(name) for name in ("pool", "validation", "test"))
     assert facts["classes"] == ["cat", "ant"]
@@ -106,8 +107,8 @@ def test_raw_is_needed(tmp_path: Path) -> None:
 
 
 def test_what_the_data_cannot_give_is_refused_before_anything_is_written(raw: Path, tmp_path: Path) -> None:
-    def refuse(classes: list[str], pool: int) -> None:
-        raise UserError(f"{pool} images of {len(classes)} classes")
+    def refuse(classes: list[str], labels: np.ndarray) -> None:
+        raise UserError(f"{len(labels)} images of {len(classes)} classes")
 
     with pytest.raises(UserError, match="24 images of 3 classes"):
         split.split(settings(), raw, tmp_path / "split", refuse)
@@ -190,3 +191,26 @@ def test_copies_are_counted_and_known(raw: Path, tmp_path: Path, capsys: pytest.
         "copies of some in the pool, so that accuracy on them is too good"
     )
     assert capsys.readouterr().out.splitlines()[-1] == f"data/split: {said}"
+
+
+def test_what_was_left_without_a_label_is_counted(
+    flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split.split(
+        settings(validation=0), flat, layout.SPLIT, answered=table(tmp_path / "labels.csv", "owl", "", "", "ant")
+    )
+    said = "labels.csv: labels of 2 images that had none; 2 were left without, and stay unlabelled"
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["image,label\n", "image,label\n0.png,\n1.png,\n"])
+def test_a_table_that_nobody_filled_in_is_refused(content: str, flat: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(content)
+    with pytest.raises(
+        UserError, match=r"^labels\.file=.*labels\.csv: no label in it; fill in the column label, or set"
+    ):
+        split.split(settings(), flat, layout.SPLIT, answered=tmp_path / "labels.csv")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"^labels\.file=.*empty: no label in it"):
+        split.split(settings(), flat, layout.SPLIT, answered=tmp_path / "empty")
+    assert not layout.SPLIT.exists()

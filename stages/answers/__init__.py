@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from stages.answers import label_studio, table
@@ -11,34 +12,77 @@ from stages.base import readable
 from stages.base.errors import UserError
 from stages.base.litter import litter
 
-_READERS: dict[str, Callable[[Path], list[Answer]]] = {".csv": table.read, ".json": label_studio.read}
+_READERS: dict[str, Callable[[Path], tuple[list[Answer], list[str]]]] = {
+    ".csv": table.read,
+    ".tsv": table.read,
+    ".json": label_studio.read,
+}
+# a person's work may be in these, and only there
+_SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"}
+# beside the answers, by stages.export
+_PAGES = {"index.html", "config.xml"}
 
-__all__ = ["Answer", "Images", "read", "read_all"]
+__all__ = ["Answer", "Images", "Returned", "read", "read_all"]
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What came back: an answer for each image that people looked at, without a label where they left it so; and what
+    the user should know of files, a line each."""
+
+    answers: list[Answer]
+    notes: list[str]
+
+    @property
+    def labelled(self) -> list[Answer]:
+        """The answers with a label."""
+        return [one for one in self.answers if one.label]
 
 
 def read(path: Path) -> list[Answer]:
-    """The answers of a CSV file, a JSON file, or all such files of a folder and the folders in it, in the order of
-    their names; hidden ones, other kinds and what a system put there, such as #recycle, are passed over. An image
-    without a label is no answer.
+    """The answers with a label, as `read_all` finds them."""
+    return read_all(path).labelled
 
-    Raises UserError, which names the file and the line or task.
+
+def read_all(path: Path) -> Returned:
+    """The answers of a table, an export of Label Studio, or all such files of a folder and the folders in it, in the
+    order of their names. Hidden files are passed over, and what is of another kind is noted.
+
+    Raises UserError, which names the file and the line or task, and for a spreadsheet whose folder holds no answer: the
+    answers may be in it.
     """
-    return [one for one in read_all(path) if one.label]
-
-
-def read_all(path: Path) -> list[Answer]:
-    """The same with the images that were left without a label, in files that hold any: a file that holds none has not
-    been worked on."""
     if (reason := readable.unfit(path)) is not None:
         raise UserError(f"labels.file={path}: {reason}; give a path that exists, or data/none for no file")
     if path.is_dir():
-        inside = (file for file in sorted(path.rglob("*")) if file.is_file() and file.suffix.lower() in _READERS)
-        return [one for file in inside if not _hidden(file.relative_to(path)) for one in read_all(file)]
+        return _of_folder(path)
+    if path.suffix.lower() in _SPREADSHEETS:
+        raise UserError(f"labels.file={path}: a spreadsheet; save it as CSV (UTF-8), and give that")
     if path.suffix.lower() not in _READERS:
-        raise UserError(f"labels.file={path}: neither .csv nor .json; give a file or a folder that stages.export wrote")
-    found = _READERS[path.suffix.lower()](path)
-    return found if any(one.label for one in found) else []
+        raise UserError(
+            f"labels.file={path}: neither .csv, .tsv nor .json; give a file or a folder that stages.export wrote"
+        )
+    return Returned(*_READERS[path.suffix.lower()](path))
+
+
+def _of_folder(path: Path) -> Returned:
+    files = [file for file in sorted(path.rglob("*")) if file.is_file() and not _hidden(file.relative_to(path))]
+    found, notes, answered, others = list[Answer](), list[str](), set[Path](), list[Path]()
+    for file in files:
+        if file.suffix.lower() in _READERS:
+            one = read_all(file)
+            found, notes = found + one.answers, notes + one.notes
+            answered |= {file.parent} if one.answers else set()
+        elif file.name not in _PAGES and not (file.name.startswith("sheet") and file.suffix == ".png"):
+            others.append(file)
+    for file in others:
+        if file.suffix.lower() in _SPREADSHEETS and file.parent not in answered:
+            raise UserError(f"{file}: a spreadsheet, and no answer beside it; save it as CSV (UTF-8), as labels.csv")
+    if others := [file for file in others if file.suffix.lower() not in _SPREADSHEETS]:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        notes.append(f"{path}: passed over {others[0].relative_to(path)}{more}; answers are .csv, .tsv or .json files")
+    return Returned(found, notes)
 
 
 def _hidden(path: Path) -> bool:
-    return any(map(litter, path.parts))
+    """Whether it is hidden, a system's, or the lock that Excel keeps beside an open file."""
+    return any(litter(part) or part.startswith("~$") for part in path.parts)

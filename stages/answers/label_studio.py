@@ -1,4 +1,9 @@
-"""Label Studio's exports: JSON, with all annotations of each task, and JSON-MIN, with one line for each annotation."""
+"""Label Studio's exports: JSON, with all annotations of each task, and JSON-MIN, with one line for each annotation.
+
+In JSON a task that was skipped has an annotation that is cancelled, and one that nobody opened, which is there if all
+tasks are exported, has none. JSON-MIN leaves out what was skipped, and gives a task that nobody opened a line whose
+annotation_id is null (label_studio/data_export/api.py 1.23.2, label_studio_sdk/converter/converter.py 2.0.5).
+"""
 
 from __future__ import annotations
 
@@ -18,8 +23,9 @@ ANSWER, CLUSTER = "label", "cluster"
 _OWN = {"image", "path", CLUSTER, "guess", "id", "annotator", "annotators", "annotation_id", "created_at", "updated_at"}
 
 
-def read(path: Path) -> list[Answer]:
-    """The labels of all annotations; a task that was skipped, or has none, gives one empty answer.
+def read(path: Path) -> tuple[list[Answer], list[str]]:
+    """The labels of all annotations; a task that was skipped, or submitted without one, gives one empty answer, and one
+    that nobody opened gives none. And notes, a line each.
 
     Raises UserError, with the task's number and id.
     """
@@ -31,7 +37,7 @@ def read(path: Path) -> list[Answer]:
         raise UserError(f"{path}: not JSON of Label Studio ({readable.reason(error)}); export it again") from None
     if not isinstance(tasks, list):
         raise UserError(f"{path}: must be a list of tasks; export it from Label Studio as JSON or JSON-MIN")
-    found = []
+    found, minimal = list[Answer](), False
     for number, task in enumerate(tasks, 1):
         where = f"{path}, task {number}"
         if not isinstance(task, dict):
@@ -44,15 +50,19 @@ def read(path: Path) -> list[Answer]:
         except (AttributeError, KeyError, RecursionError, TypeError, UnicodeEncodeError):
             raise UserError(f"{where}: not in Label Studio's format; export it again as JSON or JSON-MIN") from None
         image = (task["data"] if full else task).get("path")
+        opened = bool(task.get("annotations")) if full else task.get("annotation_id") is not None
+        minimal |= not full
         if isinstance(image, str):
-            found += [Answer(image, label, where) for label in [label for label in labels if label] or [""]]
+            given = [label for label in labels if label] or [""] * opened
+            found += [Answer(image, label, where) for label in given]
         elif any(labels):
             raise UserError(
                 f"{where}: no path in its data; import the tasks.json that stages.export wrote, and label that"
             )
     if not any(one.label for one in found) and any(map(_answered_elsewhere, tasks)):
         raise UserError(f"{path}: no task has a key {ANSWER}; label with config.xml, whose answer has that name")
-    return found
+    lost = f"{path}: JSON-MIN leaves out what was skipped, which is handed out again; export it as JSON"
+    return found, [lost] * minimal
 
 
 def _annotated(task: dict[str, Any], where: str) -> Iterator[str]:

@@ -7,17 +7,19 @@ import io
 from pathlib import Path
 
 from stages.answers._answer import Answer, text_of, tidy
+from stages.base.cells import unguarded
 from stages.base.errors import UserError
 
 _WANTED = ("image", "label")
 
 
-def read(path: Path) -> list[Answer]:
-    """The rows that name an image. Separated by commas, semicolons (Excel in much of Europe) or tabs, with any line
-    ends.
+def read(path: Path) -> tuple[list[Answer], list[str]]:
+    """The rows that name an image, and no note: none where no row has a label, as nobody has worked on the table.
+    Separated by commas, semicolons (Excel in much of Europe) or tabs, with any line ends.
 
     A head names the columns; only `image` and `label` are read. A row may end early, as spreadsheets leave out empty
-    last cells. Raises UserError, with the line's number.
+    last cells. The apostrophe that stands before what would be a formula is taken off. Raises UserError, with the
+    line's number.
     """
     text = text_of(path)
     separator, head = _head(text, path)
@@ -33,14 +35,14 @@ def read(path: Path) -> list[Answer]:
             if len(row) > len(head) or (len(row) < len(head) and not _ends_early(row, head)):
                 raise UserError(f"{where}: {len(row)} columns, where the head has {len(head)}; mend or remove the line")
             row += [""] * (len(head) - len(row))
-            answer = Answer(row[image], tidy(row[label]), where)
+            answer = Answer(unguarded(row[image]), tidy(unguarded(row[label])), where)
             if answer.image.strip():
                 found.append(answer)
             elif answer.label:
                 raise UserError(f"{where}: the label {answer.label!r} without an image; fill in its path")
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: not CSV: {error}; mend or remove the line") from None
-    return found
+    return (found if any(one.label for one in found) else []), []
 
 
 def _ends_early(row: list[str], head: list[str]) -> bool:
@@ -67,6 +69,8 @@ def _head(text: str, path: Path) -> tuple[str, list[str]]:
             names = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
         except csv.Error as error:
             raise UserError(f"{path}, line 1: not CSV: {error}; mend the line") from None
+        if {"annotation_id", "lead_time"} <= set(names):
+            raise UserError(f"{path}: Label Studio's {path.suffix[1:].upper()}; export it from there as JSON")
         if all(names.count(name) == 1 for name in _WANTED):
             return separator, names
     wanted = "the first line must name the columns image and label, each once"

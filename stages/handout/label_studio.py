@@ -6,6 +6,7 @@ Formats: labelstud.io/guide/task_format, /guide/predictions and /tags; since 202
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,9 @@ from xml.sax.saxutils import quoteattr
 
 from stages.answers.label_studio import ANSWER, CLUSTER
 from stages.handout.task import Handout, Task, number
+
+# those that Label Studio itself gives to choices, in its order; others are its commands
+_KEYS = "1234567890qwetasdfgzxcvbyiopjklnm"
 
 
 def write(folder: Path, handout: Handout, prefix: str | None) -> None:
@@ -34,7 +38,7 @@ def config(handout: Handout) -> str:
     if handout.origin.classes:
         answer = [
             f'<Choices {named} choice="single-radio" showInline="true">',
-            *_choices(handout.origin.classes),
+            *_choices(handout.origin.classes, _hotkeys(handout.origin.classes)),
             "</Choices>",
         ]
     else:
@@ -51,8 +55,21 @@ def config(handout: Handout) -> str:
     return "\n".join(["<View>", *lines, *(hidden if clusters else []), "</View>", ""])
 
 
-def _choices(values: Any) -> list[str]:
-    return [f"  <Choice value={quoteattr(value)}/>" for value in values]
+def _choices(values: Sequence[str], keys: Mapping[str, str] | None = None) -> list[str]:
+    given = {value: f' hotkey="{keys[value]}"' for value in values if keys and value in keys}
+    return [f"  <Choice value={quoteattr(value)}{given.get(value, '')}/>" for value in values]
+
+
+def _hotkeys(classes: Sequence[str]) -> dict[str, str]:
+    """A key for each class, as far as there are keys: its name, if that is one, else the next that is free. Left to
+    itself, Label Studio has 1 for the first class, which may be 0."""
+    own = {name: name.lower() for name in reversed(classes) if name and name.lower() in _KEYS and len(name) == 1}
+    # "a" and "A" are one key, of the first of them
+    keys = {key: name for name, key in own.items()}
+    free = iter(key for key in _KEYS if key not in keys)
+    taken = {name: key for key, name in keys.items()}
+    found = {name: taken.get(name) or next(free, None) for name in classes}
+    return {name: key for name, key in found.items() if key}
 
 
 def _task(handout: Handout, one: Task, image: str) -> dict[str, Any]:

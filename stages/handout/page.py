@@ -49,7 +49,11 @@ const table = JSON.parse(document.getElementById("table").textContent);
 const inputs = [...document.querySelectorAll("input")];
 const classNames = new Set(table.classes.map((name) => name.toLowerCase()));
 const label = (input) => input.value.trim().replace(/\\s+/g, " ");
-const cell = (text) => /[",\\r\\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
+// as guarded() of stages/base/cells.py: no spreadsheet may take a cell for a formula
+const guarded = (text) => /^'*[=+\\-@\\t\\r\uff1d\uff0b\uff0d\uff20]/.test(text)
+  && !/^-\\d+(\\.\\d+)?([eE][-+]?\\d+)?$/.test(text) ? "'" + text : text;
+const quoted = (text) => /[",\\r\\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
+const cell = (text) => quoted(guarded(text));
 let fetched = true;
 
 function csv() {

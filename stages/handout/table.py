@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+from stages.base.cells import guarded
 from stages.handout.task import Handout, Task
 
 
@@ -25,11 +26,11 @@ def line(one: Task, names: list[str]) -> list[str]:
 
 
 def write(path: Path, handout: Handout) -> None:
-    """Writes the file; with a byte order mark if it needs one, for Excel."""
+    """Writes the file, in which no cell is a formula; with a byte order mark if it needs one, for Excel."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = columns(handout)
     writer.writerow([*names, "label"])
-    writer.writerows([*line(one, names), ""] for one in handout.tasks)
+    writer.writerows([*map(guarded, line(one, names)), ""] for one in handout.tasks)
     text = out.getvalue()
     path.write_text(text, encoding="utf-8" if text.isascii() else "utf-8-sig")

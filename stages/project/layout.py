@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from stages.base.cells import guarded
 from stages.project import kept
 
 DATA = Path("data")
@@ -122,10 +123,13 @@ def write_json(path: Path, content: object) -> None:
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Writes a CSV with a column for every key of any row; a row leaves empty what it lacks."""
+    """Writes a CSV with a column for every key of any row; a row leaves empty what it lacks. Texts are guarded, as
+    `cells.guarded` says: a file's name may look like a formula."""
     path.parent.mkdir(parents=True, exist_ok=True)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(
+            {key: guarded(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows
+        )

@@ -25,6 +25,8 @@ from stages.supervision.schedule import Schedule
 from stages.training.device import Compute
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from stages import extractors, regimes, selection
 
 FILE = Path("params.yaml")
@@ -201,12 +203,12 @@ class Params:
                 takes_not = f"encoder {block.encoder}, built for {size} px, takes no images of {other} px"
                 raise UserError(f"{FILE}: pretrain.{name}: {takes_not}; give null for its own size, or another encoder")
 
-    def check_data(self, classes: list[str], pool_size: int) -> None:
-        """What can be checked only once the data are split into classes and a pool of so many images, and should be
-        before any training. Raises UserError."""
+    def check_data(self, classes: list[str], labels: np.ndarray) -> None:
+        """What can be checked only once the data are split into classes and a pool of these labels, int64 [N], and
+        should be before any training. Raises UserError."""
         if classes:
             self.check_classes(classes)
-        self.labels.count(pool_size, len(classes))
+        self.labels.check(labels, classes)
 
     def check_classes(self, classes: list[str]) -> None:
         """What can be checked only once the classes are known. Raises UserError."""

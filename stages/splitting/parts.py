@@ -103,11 +103,7 @@ def split(train: np.ndarray, test: np.ndarray, classes: list[str], settings: Set
         count = int(np.count_nonzero(present & of_class))
         # of a class that only the test part has, the first images may yet be found among the unknown ones
         if count < least and (of_class.any() or not (train < 0).any()):
-            cause = " after split.imbalance" if settings.imbalance else ""
-            way = "label more of it, or set split.validation=0" if count else "give it some"
-            raise UserError(
-                f"class {name} has {count} training images{cause}; each class needs at least {least}; {way}"
-            )
+            raise UserError(_too_few(name, count, int(np.count_nonzero(of_class)), least))
     aside = np.zeros(len(train), dtype=bool)
     if settings.validation:
         shown = np.where(present, train, -1)
@@ -165,6 +161,18 @@ def mean_and_std(images: np.ndarray, indices: np.ndarray, block: int = 1 << 26) 
     mean = total / pixels
     std = np.sqrt(np.maximum(squares / pixels - mean**2, 0))
     return (mean / 255).tolist(), np.maximum(std / 255, 1 / 255).tolist()
+
+
+def _too_few(name: str, count: int, before: int, least: int) -> str:
+    """What is wrong with a class of which `count` images are left of those `before` it was thinned, and what helps."""
+    images, thinned = f"{count} training image{'s' * (count != 1)}", before >= least
+    cause = f" of {before} after split.imbalance" if thinned else ""
+    ways = ["keep a larger share of it" if thinned else "label more of it" if count else "give it some"]
+    if count:
+        ways.append("set split.validation=0")
+    ways.append("name the others in split.classes")
+    said = f"class {name} has {images}{cause}; each class needs at least {least}"
+    return f"{said}; {', '.join(ways[:-1])}, or {ways[-1]}"
 
 
 def _blocks(images: np.ndarray, indices: np.ndarray, block: int) -> Iterator[np.ndarray]:

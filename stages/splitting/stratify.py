@@ -13,7 +13,7 @@ def held_out(labels: np.ndarray, classes: list[str], share: float, seed: int, ke
 
     A class draws from its own stream, so that leaving out one class changes nothing for the others.
     `labels` int64 [N] are places in `classes`; classes without an image are passed over.
-    Raises UserError, which names `key`, if no image of a class would be left.
+    Raises UserError, which names `key` and what helps, if no image of a class would be left.
     """
     mask = np.zeros(len(labels), dtype=bool)
     for label, name in enumerate(classes):
@@ -21,6 +21,11 @@ def held_out(labels: np.ndarray, classes: list[str], share: float, seed: int, ke
         if not len(members):
             continue
         count = max(1, part_of(share, len(members)))
+        if count >= len(members) == 1:
+            raise UserError(
+                f"{key}={share:g}: class {name} has 1 image, and needs one to learn from and one to hold out; add an "
+                "image to it, or take the class away"
+            )
         if count >= len(members):
             raise UserError(
                 f"{key}={share:g} would take all {len(members)} images of class {name}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -68,7 +69,8 @@ class Labels(BaseModel, extra="forbid", frozen=True):
     number or a share takes the first images of the ranking, whatever their classes.
 
     `file`: what people answered, a file or a folder, or data/none for none. With answers a number or a share takes the
-    first images of the ranking that have a label, for they may be answers to another ranking; "100%" takes all.
+    first images of the ranking that have a label, for they may be answers to another ranking, and all if they are
+    fewer: people leave empty what nobody can tell.
     """
 
     strategy: str
@@ -95,25 +97,32 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         """The images whose labels the budget buys, in the order of the ranking.
 
         ranking: int64 [N], the pool from first to last; labels: int64 [N], true classes, -1 unknown.
-        Returns int64 [n]; images without a label are left out. Raises UserError where a class has too few, and where
-        people answered fewer.
+        Returns int64 [n]; images without a label are left out. Raises UserError where a class has too few.
         """
         count = self.count(len(ranking), classes)
         if self.budget.of != "class":
             if self.answers is not None:
-                return self._answered(ranking[labels[ranking] >= 0], count, len(ranking))
+                return ranking[labels[ranking] >= 0][:count]
             chosen = ranking[:count]
             return chosen[labels[chosen] >= 0]
         each = count // classes
+        self._check_each(labels, [f"{number} (from 0)" for number in range(classes)], each)
         ranked = labels[ranking]
-        kept = []
-        for c in range(classes):
-            of_class = np.flatnonzero(ranked == c)
-            if len(of_class) < each:
-                few = f"class {c} (from 0) has only {len(of_class)} labelled images in the pool"
+        return ranking[np.sort(np.concatenate([np.flatnonzero(ranked == c)[:each] for c in range(classes)]))]
+
+    def check(self, labels: np.ndarray, classes: Sequence[str]) -> None:
+        """Raises UserError for what the pool cannot give; labels: int64 [N], true classes, -1 unknown. A class may yet
+        get labels where some image has none."""
+        count = self.count(len(labels), len(classes))
+        if self.budget.of == "class" and (labels >= 0).all():
+            self._check_each(labels, classes, count // len(classes))
+
+    def _check_each(self, labels: np.ndarray, classes: Sequence[str], each: int) -> None:
+        counts = np.bincount(labels[labels >= 0], minlength=len(classes))
+        for name, number in zip(classes, counts.tolist(), strict=True):
+            if number < each:
+                few = f"class {name} has only {number} labelled images in the pool"
                 raise UserError(f"labels.budget={self.budget}: {few}; lower it, or give a number of labels in all")
-            kept.append(of_class[:each])
-        return ranking[np.sort(np.concatenate(kept))]
 
     def askable(self, ranking: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """The images that rounds may ask about, int64 [n], in the order of the ranking int64 [N]: all or, with answers
@@ -126,12 +135,13 @@ class Labels(BaseModel, extra="forbid", frozen=True):
             return self.count(len(ranking), classes)
         return len(self.bought(ranking, labels, classes))
 
-    def _answered(self, labelled: np.ndarray, count: int, pool_size: int) -> np.ndarray:
-        """The first `count` of the labelled images; for a share of all of the pool, those that there are."""
-        if len(labelled) < count and not (self.budget.of == "share" and count == pool_size):
-            raise UserError(
-                f"labels.budget={self.budget}: {count} labels, but with the answers of {self.file} the pool has "
-                f"{len(labelled)} (split.validation may hold out others); label more (python -m stages.export "
-                f"{self.strategy} FOLDER), or set labels.budget={len(labelled)}"
-            )
-        return labelled[:count]
+    def short(self, labels: np.ndarray, classes: int) -> str | None:
+        """A line where people gave fewer answers than the budget buys; labels: int64 [N], of the pool."""
+        answered = int((labels >= 0).sum())
+        wanted = self.count(len(labels), classes)
+        if self.answers is None or self.budget.of == "class" or answered >= wanted or wanted == len(labels):
+            return None
+        said = (
+            f"labels.budget={self.budget}: with the answers of {self.file} {answered:,} images of the pool have a label"
+        )
+        return f"{said}, and all of these are told"

@@ -72,9 +72,32 @@ def test_what_was_skipped_was_seen(tmp_path: Path) -> None:
         task(4, choice("cluster 3", "cluster")),
     ]
     (tmp_path / "x.json").write_text(json.dumps(tasks))
-    assert [one.image for one in read_all(tmp_path / "x.json") if not one.label] == ["2.png", "3.png", "4.png"]
+    assert [one.image for one in read_all(tmp_path / "x.json").answers if not one.label] == ["2.png", "3.png", "4.png"]
     # nothing but skipped tasks is no reason to refuse
     assert found(tmp_path / "y.json", [minimal(1, cluster="3"), minimal(2, rank=7, margin=0.5)]) == []
+
+
+def test_what_nobody_opened_was_not_skipped(tmp_path: Path) -> None:
+    """As in an export of all tasks, and as in one of answered tasks where some were skipped and none labelled."""
+    unopened = task(2) | {"annotations": [], "drafts": [], "predictions": [{"result": [choice("cat")]}]}
+    (tmp_path / "x.json").write_text(json.dumps([task(1, choice("cat")), unopened, task(3, cancelled=True)]))
+    back = read_all(tmp_path / "x.json")
+    assert [(one.image, one.label) for one in back.answers] == [("1.png", "cat"), ("3.png", "")]
+    assert back.notes == []
+    (tmp_path / "x.json").write_text(json.dumps([unopened, task(3, cancelled=True)]))
+    assert [(one.image, one.label) for one in read_all(tmp_path / "x.json").answers] == [("3.png", "")]
+    (tmp_path / "x.json").write_text(json.dumps([unopened]))
+    assert read_all(tmp_path / "x.json").answers == []
+
+
+def test_json_min_says_what_it_leaves_out(tmp_path: Path) -> None:
+    # of four tasks the third was skipped, the second never opened, and the fourth submitted without a choice
+    lines = [minimal(1, label="cat"), minimal(2, annotation_id=None), minimal(4)]
+    (tmp_path / "x.json").write_text(json.dumps(lines))
+    back = read_all(tmp_path / "x.json")
+    assert [(one.image, one.label) for one in back.answers] == [("1.png", "cat"), ("4.png", "")]
+    said = "JSON-MIN leaves out what was skipped, which is handed out again; export it as JSON"
+    assert back.notes == [f"{tmp_path / 'x.json'}: {said}"]
 
 
 @pytest.mark.parametrize("several", [{"choices": ["cat", "dog"]}, ["cat", "dog"]])

@@ -44,7 +44,7 @@ def test_a_row_may_end_early_as_spreadsheets_leave_out_empty_last_cells(tmp_path
     text = "image,rank,cluster,guess,score,label\n1.png,1,0,cat,0.9,cat\n2.png,2,,cat,0.8\n3.png,3,\n4.png\n"
     path = tmp_path / "labels.csv"
     assert found(path, text) == [("1.png", "cat", f"{path}, line 2")]
-    assert [one.image for one in read_all(path)] == ["1.png", "2.png", "3.png", "4.png"]
+    assert [one.image for one in read_all(path).answers] == ["1.png", "2.png", "3.png", "4.png"]
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,26 @@ def test_a_row_may_end_early_as_spreadsheets_leave_out_empty_last_cells(tmp_path
         ("image,label,label\n1.png,cat,dog\n", "line 1: the first line must name"),
         ('"image,rank,label";\n"1.png,1,";cat\n', "line 1: the first line must name"),
         ("", "line 1: the first line must name"),
+        ('"annotation_id","image","label","lead_time"\n7,"data:x","cat",1\n', "export it from there as JSON"),
         ("image,label\n1.png,cat\n2.png,Küche\n".encode("latin-1"), r"line 3: not UTF-8; save it as UTF-8 \(in Excel"),
         ("image,label\n1.png,cat\n".encode("utf-16"), "line 1: not UTF-8"),
         ("x" * 200_000 + ",label\n", "line 1: not CSV: field larger than"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
-    with pytest.raises(UserError, match=rf"labels\.csv, {said}"):
+    with pytest.raises(UserError, match=rf"labels\.csv(, |: Label Studio's CSV; ){said}"):
         found(tmp_path / "labels.csv", text)
+
+
+def test_apostrophes_that_keep_a_spreadsheet_from_formulas_are_taken_off(tmp_path: Path) -> None:
+    """As exported, and as people type them: in a spreadsheet an apostrophe before a text is not part of it."""
+    text = "image,label\n'@1.jpg,'=x\n'-a.png,-1\n=b.png,=x\n''=c.png,'tis\n"
+    (tmp_path / "labels.csv").write_text(text)
+    found = read(tmp_path / "labels.csv")
+    assert [one.image for one in found] == ["@1.jpg", "-a.png", "=b.png", "'=c.png"]
+    assert [one.label for one in found] == ["=x", "-1", "=x", "'tis"]
+
+
+def test_a_tsv_is_read(tmp_path: Path) -> None:
+    (tmp_path / "labels.tsv").write_text("image\tlabel\n1.png\tcat\n")
+    assert [(one.image, one.label) for one in read(tmp_path / "labels.tsv")] == [("1.png", "cat")]

@@ -53,7 +53,7 @@ def test_without_a_test_part_a_share_of_each_class_is_set_aside(tmp_path: Path) 
 
 def test_a_class_too_small_for_a_test_share_is_refused(tmp_path: Path) -> None:
     source = pack(tmp_path / "x", classes("", 8) | {"owl/1.png": picture()})
-    with pytest.raises(UserError, match=r"data\.test_share=0\.25 would take all 1 images of class owl"):
+    with pytest.raises(UserError, match=r"data\.test_share=0\.25: class owl has 1 image, .*; add an image to it"):
         load(source, tmp_path)
 
 

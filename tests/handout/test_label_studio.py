@@ -49,6 +49,26 @@ def test_the_known_classes_are_the_choices_and_else_there_is_a_field(tmp_path: P
     assert config.find("Choices[@name='label']") is None and config.find("TextArea[@name='label']") is not None
 
 
+@pytest.mark.parametrize(
+    ("classes", "keys"),
+    [
+        ([str(number) for number in range(10)], "0123456789"),
+        (["3", "1", "2"], "312"),
+        ([str(number) for number in range(12)], "0123456789qw"),
+        (["cat", "cow", "3", "dog"], "1234"),
+        (["A", "a", "B", "r", ""], "a1b23"),
+        ([f"class {number}" for number in range(40)], "1234567890qwetasdfgzxcvbyiopjklnm"),
+    ],
+)
+def test_a_key_is_the_class_where_that_is_one_and_no_two_have_the_same(
+    classes: list[str], keys: str, tmp_path: Path
+) -> None:
+    _, config = written(tmp_path, handout(classes=classes))
+    answer = config.find("Choices[@name='label']")
+    assert answer is not None and [one.attrib["value"] for one in answer] == classes
+    assert [one.get("hotkey") for one in answer] == [*keys, *[None] * (len(classes) - len(keys))]
+
+
 def test_a_prediction_is_our_cluster_or_the_models_guess(tmp_path: Path) -> None:
     tasks, _ = written(tmp_path, handout(6))
     found = [(task["predictions"][0]["model_version"], task["predictions"][0]["result"][0]["value"]) for task in tasks]

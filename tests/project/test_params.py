@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stages import preset
@@ -312,12 +313,12 @@ def test_what_the_data_cannot_give_is_refused(key: str, value: Any, said: str) -
         node = node[step]
     node[last] = value
     with pytest.raises(UserError) as refused:
-        Params(raw).check_data(["a", "b", "c"], 100)
+        Params(raw).check_data(["a", "b", "c"], np.full(100, -1))
     assert str(refused.value).endswith(said)
 
 
 def test_data_without_classes_are_not_held_against_them() -> None:
-    Params(changed("labels.budget", 10)).check_data([], 100)
+    Params(changed("labels.budget", 10)).check_data([], np.full(100, -1))
 
 
 @pytest.mark.parametrize("name", ["params.yaml", *preset.names()])

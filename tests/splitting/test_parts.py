@@ -108,8 +108,14 @@ def test_nothing_labelled() -> None:
         ({"imbalance": {"share": 0.1, "classes": ["bea"]}}, r"split\.imbalance: no class bea .* did you mean bee\?"),
         ({"imbalance": {"owl": 0.1}}, r"split\.imbalance: no class owl"),
         ({"imbalance": {"dog": 0.1}, "classes": 2}, r"split\.imbalance: no class dog"),
-        ({"imbalance": {"eel": 0.05}}, r"class eel has 1 training images after split\.imbalance"),
-        ({"imbalance": {"eel": 0.01}}, r"class eel has 0 training images after split\.imbalance"),
+        (
+            {"imbalance": {"eel": 0.05}},
+            r"class eel has 1 training image of 20 after split\.imbalance; .*; keep a larger share of it, set ",
+        ),
+        (
+            {"imbalance": {"eel": 0.01}},
+            r"class eel has 0 .* of 20 after split\.imbalance; .*; keep a larger share of it, or name the others",
+        ),
         ({"validation": 0.98}, r"split\.validation=0\.98 would take all 20 images of class eel"),
     ],
 )
@@ -136,7 +142,8 @@ def test_a_class_of_no_image_is_refused_where_every_image_is_known() -> None:
 
 def test_a_class_of_one_image_is_refused() -> None:
     with pytest.raises(
-        UserError, match=r"bee has 1 training images; .* at least 2; label more of it, or set split.val"
+        UserError,
+        match=r"bee has 1 training image; .* at least 2; label more of it, set split.validation=0, or name the oth",
     ):
         split(np.array([0, 0, 1, 0]), TEST, ["ant", "bee", *CLASSES[2:]], settings(classes=2))
 

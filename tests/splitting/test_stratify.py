@@ -25,6 +25,14 @@ def test_leaving_out_one_class_changes_nothing_for_the_others() -> None:
     assert np.array_equal(without[LABELS != 1], full[LABELS != 1])
 
 
+def test_what_a_class_of_one_image_needs_is_another() -> None:
+    labels = np.append(LABELS, len(CLASSES))
+    with pytest.raises(UserError) as refused:
+        held_out(labels, [*CLASSES, "owl"], 0.2, 0, "data.test_share")
+    said = "class owl has 1 image, and needs one to learn from and one to hold out; add an image to it, or take the cl"
+    assert said in str(refused.value) and "lower" not in str(refused.value)
+
+
 def test_a_class_is_never_taken_whole() -> None:
     with pytest.raises(UserError, match=r"data\.test_share=0\.9 would take all 3 images of class c"):
         held_out(LABELS, CLASSES, 0.9, 0, "data.test_share")
