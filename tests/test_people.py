@@ -194,7 +194,7 @@ def test_answers_by_label_studio_are_those_of_the_table(tmp_path: Path, monkeypa
     project.run("download", "split", "extract pixels", "select kmeans", "export kmeans batch")
     tasks = json.loads(Path("batch/tasks.json").read_text())
     config = Path("batch/config.xml").read_text()
-    assert all(f'<Choice value="{name}"/>' in config for name in CLASSES)  # which the test part names
+    assert all(f'<Choice value="{name}" ' in config for name in CLASSES)  # which the test part names
     back = [
         {
             **task,
