@@ -21,17 +21,19 @@ def pca(embedding: np.ndarray, dimensions: int = 2) -> np.ndarray:
     """The first principal components, float32 [n, dimensions], of an embedding [n, d].
 
     The sign is fixed (the largest weight of each component is positive), so that a map is the same at each call;
-    a component that the data lacks (n or d below `dimensions`) is zero.
+    a component that the data lacks, for they vary along fewer than `dimensions` axes, is zero.
     """
     x = embedding.astype(np.float64)
     x -= x.mean(axis=0)
     n, d = x.shape
-    if d <= n:
-        axes = np.linalg.eigh(x.T @ x)[1][:, ::-1][:, :dimensions]
-    else:  # the smaller of the two Gram matrices has the same spectrum
-        left_vectors = np.linalg.eigh(x @ x.T)[1][:, ::-1][:, :dimensions]
-        axes = x.T @ left_vectors
-        axes /= np.maximum(np.linalg.norm(axes, axis=0), np.finfo(np.float64).tiny)
+    # the smaller of the two Gram matrices has the same spectrum
+    values, vectors = np.linalg.eigh(x.T @ x if d <= n else x @ x.T)
+    # what is left beside the others is their rounding, from which no axis can be had
+    there = values > values.max(initial=0) * max(n, d) * np.finfo(np.float64).eps
+    axes = vectors[:, there][:, ::-1][:, :dimensions]
+    if d > n:
+        axes = x.T @ axes
+        axes /= np.linalg.norm(axes, axis=0)
     axes = axes * np.where(np.take_along_axis(axes, np.abs(axes).argmax(axis=0)[None], axis=0) < 0, -1.0, 1.0)
     components = np.zeros((n, dimensions), dtype=np.float32)
     components[:, : axes.shape[1]] = x @ axes

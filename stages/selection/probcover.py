@@ -63,7 +63,8 @@ def _radius(limits: np.ndarray, purity: float) -> float:
 
     limits: [n], sorted, the radius up to which each ball is pure: to its nearest point of another cluster.
     """
-    impure = len(limits) - math.ceil(purity * len(limits) - 1e-9)  # not one fewer by rounding
+    pure = math.ceil(purity * len(limits) - 1e-9)  # not one more by rounding
+    impure = len(limits) - max(pure, 1)
     return float(limits[impure]) if np.isfinite(limits[impure]) else 0.0
 
 

@@ -34,6 +34,18 @@ def test_pca_is_that_of_the_singular_value_decomposition(shape: tuple[int, int])
     np.testing.assert_allclose(np.abs(plane), np.abs(expected), atol=1e-4)
 
 
+@pytest.mark.parametrize("dims", [20, 60])
+def test_components_that_the_data_lacks_are_zero(dims: int) -> None:
+    """Five pictures, twelve times each, vary along four axes, however many dimensions their features have: an axis
+    more would be rounding, and its component a mixture of the others."""
+    five = np.random.default_rng(4).normal(size=(5, dims)).astype(np.float32)
+    components = maps.pca(np.repeat(five, 12, axis=0), 8)
+    centred = five - five.mean(axis=0)
+    lengths = 12**0.5 * np.linalg.svd(centred, compute_uv=False)[:4]
+    np.testing.assert_allclose(np.linalg.norm(components, axis=0)[:4], lengths, rtol=1e-5)
+    assert (components[:, 4:] == 0).all()
+
+
 def test_pca_keeps_its_sign_when_the_rows_are_shuffled(blobs: tuple[np.ndarray, np.ndarray]) -> None:
     x, _ = blobs
     order = np.random.default_rng(2).permutation(len(x))

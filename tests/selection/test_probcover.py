@@ -17,7 +17,9 @@ CPU = torch.device("cpu")
 
 
 def ask(pool: np.ndarray, budget: int, seed: int = 0, **changes: Any) -> Selection:
-    block: Settings = settings("strategies", "probcover", **({"normalise": False, "clusters": 4} | changes))
+    block: Settings = settings(
+        "strategies", "probcover", **({"normalise": False, "clusters": 4, "purity": 0.95} | changes)
+    )
     return select(pool, budget, block, seed=seed, device=CPU)
 
 
@@ -58,6 +60,7 @@ def test_rounding_loses_no_ball() -> None:
     assert _radius(np.arange(10.0), 0.7) == 3  # 0.7 * 10 is more than 7 in floating point
     assert _radius(np.arange(10.0), 0.9) == 1
     assert _radius(np.arange(10.0), 1) == 0
+    assert _radius(np.arange(10.0), 1e-12) == 9  # not one of the balls need be pure: then it is that of the last
 
 
 def test_the_curve_is_read_at_the_radius() -> None:
