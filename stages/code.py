@@ -8,13 +8,18 @@ own, so that DVC reruns what an edit can change, no more.
 
 from __future__ import annotations
 
+import sys
+
 from stages.base.errors import run
 from stages.base.files import whole_folder
-from stages.project import layout, lineage, params
+from stages.project import layout, lineage, mirrored, params
 
 
 def main() -> None:
-    raw = params.read().raw
+    parameters = params.read()
+    if line := mirrored.said(parameters):
+        print(line, file=sys.stderr)
+    raw = parameters.raw
     instances = lineage.instances(raw)
     stamps = {instance: lineage.stamp(instance, raw) for instance in instances}
     with whole_folder(layout.CODE) as folder:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 from stages.base.errors import run
-from stages.project import params
+from stages.project import mirrored, params
 
 
 def main() -> None:
     found = params.read()
+    if line := mirrored.said(found):
+        print(line, file=sys.stderr)
     print(f"{params.FILE}: {len(found.models)} models; all keys, values and names are right")
 
 

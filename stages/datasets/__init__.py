@@ -2,7 +2,8 @@
 
 A member is a file of this package with `def load(settings: Settings, scratch: Path) -> Dataset`, where
 `scratch` is an existing folder for downloads and for arrays too large for memory. A set with more than the one
-kind of labels says so in `LABELS`, a tuple such as ("fine", "coarse"). One that cuts its images down has `originals`
+kind of labels says so in `LABELS`, a tuple such as ("fine", "coarse"), one whose images must not be mirrored in
+`MIRRORS`, which is False. One that cuts its images down has `originals`
 (see folder.py), by which people see them whole.
 """
 

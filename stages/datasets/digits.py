@@ -10,6 +10,9 @@ from stages.base.errors import UserError
 from stages.datasets import Dataset, Part, Settings, _images
 from stages.splitting.stratify import held_out
 
+# a mirrored digit is another sign, or none
+MIRRORS = False
+
 TRAINING_IMAGES = 1_438
 
 

@@ -10,6 +10,9 @@ import numpy as np
 from stages.base import readable
 from stages.datasets import Dataset, Part, Settings, _fetch, _images
 
+# a mirrored digit is another sign, or none
+MIRRORS = False
+
 TRAINING_IMAGES = 60_000
 
 _LARGEST = 1 << 26  # bytes; the largest of the four files has 47,040,016

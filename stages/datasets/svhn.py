@@ -9,6 +9,9 @@ import numpy as np
 from stages.base import readable
 from stages.datasets import Dataset, Part, Settings, _fetch, _images
 
+# a mirrored digit is another sign, or none
+MIRRORS = False
+
 TRAINING_IMAGES = 73_257
 
 BASE = "http://ufldl.stanford.edu/housenumbers"
