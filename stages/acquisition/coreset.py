@@ -1,5 +1,8 @@
 """Coreset on what the model has learnt: the smallest balls about the images labelled and queried cover the pool (Sener
-and Savarese 2018)."""
+and Savarese 2018).
+
+By k-centre greedy alone, without the paper's mixed-integer programme, as in `selection/coreset.py`.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 Where the paper and its released code (github.com/avihu111/TypiClust) differ or are silent: distances are Euclidean, as
 in the paper, where the code takes their squares; half of a small cluster counts as neighbours, as in the code; an
 image's typicality counts all others of its cluster, where the code leaves out labelled and chosen ones: how dense a
-place is does not hang on what is labelled there.
+place is does not hang on what is labelled there. Each turn goes to the cluster with the fewest labels by then, where
+the code goes down the order of the beginning, and down it again; what small clusters hold comes last, where it drops
+them. k-means is ours, from one start, where it takes scikit-learn's, in batches beyond 50 clusters.
 """
 
 from __future__ import annotations

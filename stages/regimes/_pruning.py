@@ -33,7 +33,7 @@ class Pruner(nn.Module):
 
     Edges are the entries of kernels (weights of two dimensions and more); biases and norms are left alone. Removed
     means zero in the network itself, so that its weights are kept and loaded as any others. Magnitudes are compared
-    over all layers at once (Han et al. 2015, in steps).
+    over all layers at once, where Han et al. (2015), whose idea it is, have a threshold for each layer.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -1,5 +1,9 @@
 """RandAugment in batches on the device, as FixMatch has it: operation and magnitude are drawn for each image.
 
+Operations and ranges are those of the paper's appendix. Its code draws whole steps, 1 to 9 of 10, of others: factors of
+0.28 to 1.72, 1 to 4 bits of posterize, 1 to 9 px of a shift. Pixels are Pillow's, up to one level of 255 where grey is
+mixed in: this is cut off to whole levels, its is rounded.
+
 On the CPU each operation gets the images for which it was drawn. On a GPU every image goes through all operations, and
 the result is taken where it was drawn: more arithmetic, but no size depends on what was drawn, so that the device never
 waits for the host. Both ways give the same.
@@ -43,7 +47,7 @@ _GREY = 127
 class RandAugment(BaseModel, extra="forbid", frozen=True):
     """`operations`: how many for each image, one after the other; `probability` of each to be applied (1 in FixMatch's
     text, 1/2 in its code); `cutout`: then a grey square whose side is that share of the image's, about a centre
-    anywhere in the image (1/2 in the paper)."""
+    anywhere in the image (1/2 in FixMatch's code)."""
 
     operations: int = Field(ge=0, le=100)
     probability: ShareOrNone

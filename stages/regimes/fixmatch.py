@@ -55,7 +55,11 @@ class Settings(Block):
 class FixMatch(Classifier):
     """Labelled, weak and strong views go through the network as one batch in training mode, so that batch norm sees all
     of them together, as in the released code. That takes the weak ones through the backward pass, too, though their
-    logits are detached: the price of common statistics."""
+    logits are detached: the price of common statistics.
+
+    The average model has running statistics that are averages, too, where the released code takes those of the moment,
+    which its batch norm keeps slow itself (by a momentum of 0.999 for 0.9). A shift brings in the image reflected about
+    its edge, where the code reflects it about its last pixels."""
 
     settings: Settings
     # FlexMatch: the class last guessed with confidence for each image of the pool, -1 for none

@@ -67,6 +67,11 @@ class LabelPropagation(Classifier):
     C of the aggregation loss: the images of B, the nearest in the bank, that have the same label, told or guessed, and
     the image itself. An image in a batch is named from its vector of the moment, all of the bank when the epoch begins;
     by the classifier's way an image is named only when it is in a batch.
+
+    Where the released code (github.com/neuroailab/LocalLabelProp) departs from this: an image learns from the name and
+    the confidence that its visit before gave it, not from those of the moment; density is measured anew for 64 labelled
+    images at each step, not for all at each epoch, and counts the image itself; B is all of the bank; the epochs of
+    discrimination see no label.
     """
 
     settings: Settings

@@ -6,8 +6,10 @@ Two published systems are blocks of this file:
   silent on amounts and on restarts; here training goes on from the weights that made the pseudo-labels.
 - Curriculum Labeling (Cascante-Bonilla, Tan, Qi and Ordonez 2021): `grow: percentile`, `add: 0.2`, `restart: true`,
   `rounds: 6`. All pseudo-labels are given anew in each round, to the surest 20, 40, ... 100 % of the unlabelled images.
-  Of the released code, its class weights, mixup, weight averaging and choice of the best round by validation are left
-  out; a restart brings back this run's first weights (perhaps pretrained), where it draws others.
+  Of the released code, its class weights, mixup and weight averaging are left out, and its choices by validation, of
+  each round's best epoch, which gives the pseudo-labels, and of the best round; a restart brings back this run's first
+  weights (perhaps pretrained), where it draws others. Of images that are equally sure as many are taken as make up the
+  share, where it takes all: by the logarithm of the odds, few are equal.
 """
 
 from __future__ import annotations

@@ -1,5 +1,9 @@
 """Coreset selection by k-centre greedy (Sener and Savarese, 2018): the pool is covered by the smallest
-balls."""
+balls.
+
+The paper goes on from there by a mixed-integer programme that may leave outliers uncovered. That is left out, as it is
+by most who compare with it, so that outliers are chosen.
+"""
 
 from __future__ import annotations
 
