@@ -23,7 +23,8 @@ def takes(size: int, built_for: int) -> bool:
 def build(size: int) -> Chain:
     """A 3x3 stem of 16 channels, three groups of four units at size, size / 2 and size / 4, and the average.
 
-    The batch norms keep torch's momentum of 0.1; FixMatch's 0.001 is for runs of a million steps.
+    The batch norms keep torch's momentum of 0.1 and epsilon of 1e-5; FixMatch's 0.001 is for runs of a million steps,
+    and its epsilon is 1e-3. Its images are in [-1, 1], ours normalised by the data.
     """
     net = Chain(
         WIDTHS[-1],

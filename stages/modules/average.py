@@ -17,7 +17,8 @@ def twin(module: nn.Module) -> nn.Module:
 @torch.no_grad()
 def follow(average: nn.Module, module: nn.Module, momentum: float) -> None:
     """average <- momentum * average + (1 - momentum) * module, running statistics included: those of the module belong
-    to other weights. Counters are copied."""
+    to other weights. Counters are copied. The code of MoCo, BYOL and FixMatch averages parameters alone; a twin in
+    training mode, as the first two have it, normalises by its own batches either way."""
     mine: list[Tensor] = list(average.parameters())
     theirs: list[Tensor] = list(module.parameters())
     for own, other in zip(average.buffers(), module.buffers(), strict=True):

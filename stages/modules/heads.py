@@ -9,7 +9,8 @@ from torch import nn
 
 def perceptron(widths: list[int], *, batch_norm: bool = False, standardised: bool = False) -> nn.Sequential:
     """Linear layers of these widths (first the input's) with leaky ReLU 0.2 between them, as in system A; or with batch
-    norm and ReLU, as in BYOL and SwAV. `standardised`: batch norm without weights behind the last."""
+    norm and ReLU, as in BYOL and SwAV. `standardised`: batch norm without weights behind the last. The first weights
+    are torch's."""
     layers: list[nn.Module] = []
     for width, following in pairwise(widths[:-1]):
         # batch norm has a bias of its own

@@ -1,5 +1,5 @@
 """Autoencoder: from an image, or what noise and masks have left of it, the encoder's vector must give back the image
-(Masci et al. 2011, convolutional; Vincent et al. 2008, denoising)."""
+(Masci et al. 2011, convolutional; Vincent et al. 2010, denoising)."""
 
 from __future__ import annotations
 
@@ -77,6 +77,9 @@ def _up(channels: int, width: int, side: int) -> nn.Sequential:
 
 
 class Autoencoder(Method):
+    """Trained as one network, where both papers stack layers that they train one by one. Masci et al. have one layer
+    of tied weights behind max-pooling for a decoder, ours is a network of its own."""
+
     settings: Settings
     encoder: Encoder
 
@@ -95,7 +98,7 @@ def corrupt(clean: Tensor, noise: float, mask: float, patch: int, fill: Tensor) 
     """Images under Gaussian noise, not clipped, of which each square of `patch` px is dropped with probability `mask`.
 
     clean: [N, 3, S, S] in [0, 1], not changed; fill: [1, 3, 1, 1], the colour of what is dropped, for which the data's
-    mean is the network's 0 (Vincent et al. 2008 drop to 0).
+    mean is the network's 0 (Vincent et al. drop single values to 0, or add noise, never both).
     """
     given = clean + noise * torch.randn_like(clean) if noise else clean
     if mask:

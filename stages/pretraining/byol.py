@@ -52,6 +52,10 @@ def target_momentum(start: float, through: float) -> float:
 
 
 class BYOL(Method):
+    """Both views are drawn alike, where the paper has two distributions, which differ in blur and solarisation. The
+    target begins as a copy; the released code draws it by itself, and says that it makes no difference. Its heads end
+    in layers without a bias, ours have one."""
+
     settings: Settings
 
     def __init__(self, encoder: Encoder, settings: Settings) -> None:

@@ -25,7 +25,7 @@ class Settings(Training):
 
     `coding_rate` and `invariance` weigh the two losses (1 and 200 in the paper, with distortion 0.2, its epsilon
     squared); without the coding rate all projections may become one. `projection`: widths of the head's layers with
-    batch norm between them (4096, 4096, 512).
+    batch norm between them (4096, 4096, 512; 1024 in the end in the released code).
     """
 
     method: Literal["emp_ssl"]

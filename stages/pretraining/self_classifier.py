@@ -40,7 +40,7 @@ class Settings(Training):
 
 class SelfClassifier(Method):
     """The paper's classifier on two views; its nearest neighbours and small crops are left out. Its hidden layers have
-    leaky ReLUs, ours plain ones."""
+    leaky ReLUs, ours plain ones. In the released code the rows of a head begin at length 1 and learn it, ours stay."""
 
     settings: Settings
 

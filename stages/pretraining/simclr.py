@@ -30,6 +30,10 @@ class Settings(Training):
 
 
 class SimCLR(Method):
+    """As system A has it. The head has leaky ReLUs; the paper's has ReLUs, and the released code's batch norm behind
+    each layer too. The two views go through the network one after the other; in the released code together, so that
+    its batch norm sees both."""
+
     settings: Settings
 
     def __init__(self, encoder: Encoder, settings: Settings) -> None:

@@ -75,7 +75,8 @@ class Settings(Training):
 
 class SwAV(Method):
     """The queue is filled from the first step on, and used as far as it is filled; the released code begins to fill it
-    at `queue_epoch` and uses it once it is full."""
+    at `queue_epoch` and uses it once it is full. Its prototypes are frozen for a number of steps (313, an epoch of its
+    batches), ours for epochs."""
 
     settings: Settings
     queue: Tensor
@@ -147,8 +148,8 @@ class SwAV(Method):
 
 
 def swapped(scores: Tensor, targets: Tensor, temperature: float, pairs: Pairs) -> Tensor:
-    """Swapped prediction (Caron et al. 2020, eq. 1 and 2, with section 3.4 for more than two views): the cross-entropy
-    of each assignment and the predictions from all views but its own, averaged over images.
+    """Swapped prediction (Caron et al. 2020, eq. 1 and 2; multi-crop for more than two views): the cross-entropy of
+    each assignment and the predictions from all views but its own, averaged over images.
 
     scores: [V, B, K], of V views and K prototypes; targets: [T, B, K], T <= V, the assignments of the first T views,
     through which no gradient flows. Returns a scalar in float32, summed or averaged over the T (V - 1) pairs; where all

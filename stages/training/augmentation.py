@@ -14,8 +14,13 @@ class Views(BaseModel, extra="forbid", frozen=True):
     """System A's augmentation. With z = 1 - sqrt(min_area), each axis by itself is shifted by up to z / 2 of the image
     and zoomed in by up to z; then each pixel's colour is multiplied by a 3 x 3 matrix drawn for its image: a brightness
     scale in 1 +- brightness, times the identity, plus a jitter in +- jitter for each entry; clipped to [0, 1].
-    What a shift brings in from outside is the image reflected. `flip`: left and right swapped in half of the views.
-    `zoom`: false for shifts alone, by whole pixels, as in FixMatch: by parts of one they would blur."""
+    What a shift brings in from outside is the image reflected, its outermost pixels too, which FixMatch's reflection
+    leaves out. `flip`: left and right swapped in half of the views. `zoom`: false for shifts alone, by whole pixels, as
+    in FixMatch: by parts of one they would blur.
+
+    Every method has these views. Those of the contrastive papers are others: crops of an area and an aspect of 3/4 to
+    4/3, always within the image; contrast, saturation and hue in 80 % of the views; grey in 20 %; blur, and in some
+    solarisation."""
 
     min_area: Share
     brightness: ShareOrNone

@@ -152,8 +152,8 @@ def shuffled(indices: Tensor, batch_size: int, steps: int | None) -> Iterator[Te
     """Batches of a random order of `indices`; with `steps`, that many batches, from as many orders as it takes.
 
     One pass shows each image once, in as few batches as it takes, all of one size up to one image: a last batch of two
-    would be a whole step of a contrast with two images. A lone image, for which batch norm has no variance, is left
-    out. Fewer images than a batch make one batch of all of them.
+    would be a whole step of a contrast with two images, and most authors drop it. A lone image, for which batch norm
+    has no variance, is left out. Fewer images than a batch make one batch of all of them.
     """
     size = min(batch_size, len(indices))
     if steps is None:

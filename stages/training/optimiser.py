@@ -15,15 +15,17 @@ _TRUST = {"lars": 0.001, "larc": 0.02}
 
 
 class Rule(BaseModel, extra="forbid", frozen=True):
-    """The update rule. sgd has plain momentum, as MoCo, SimCLR and lightly have it; nesterov is SGD with Nesterov's, as
+    """The update rule. sgd has plain momentum, as MoCo and lightly have it; nesterov is SGD with Nesterov's, as
     FixMatch and Wide ResNets have it (Sutskever et al. 2013). `momentum` is theirs, LARS's (plain), and Adam's first
-    beta; `weight_decay` acts on kernels only, neither on biases nor on norms, and is decoupled from the gradient in
-    adamw alone.
+    beta; `weight_decay` is decoupled from the gradient in adamw alone. It acts on kernels only, neither on biases nor
+    on norms, as in BYOL, SimCLR's LARS, Local Aggregation and FixMatch; the code of MoCo, SwAV and Self-Classifier has
+    it on all parameters. Kernels are those of two dimensions or more, so also the tokens and positions of a ViT.
 
     lars (You et al. 2017, eq. 6) multiplies a kernel's gradient g, its weight decay included, by
     trust * |w| / (|g| + weight_decay * |w|), so that a step is the share rate * trust of the kernel, however long the
-    gradient; trust is 0.001. larc (NVIDIA's apex) steps by the share trust instead, but never faster than `rate`, a
-    ceiling rather than a factor; trust is 0.02, apex's and solo-learn's. Biases and norms take plain steps of `rate`.
+    gradient; trust is 0.001. BYOL and SimCLR have |g + weight_decay * w| below the line. larc (NVIDIA's apex) steps by
+    the share trust instead, but never faster than `rate`, a ceiling rather than a factor; trust is 0.02, apex's and
+    solo-learn's. Biases and norms take plain steps of `rate`, where SwAV's and Self-Classifier's are adapted, too.
     """
 
     name: Literal["adam", "adamw", "sgd", "nesterov", "lars", "larc"]
