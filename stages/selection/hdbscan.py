@@ -28,7 +28,9 @@ class Settings(Density):
 
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
-    """Clusters are those of scikit-learn's HDBSCAN, up to its order of equal distances, on which leaves may depend."""
+    """Clusters are those of scikit-learn's HDBSCAN, up to its order of equal distances, on which they may depend. There
+    are many, since one core distance counts towards several neighbours: its own clusters change with the images'
+    order."""
     return _density.select(cluster, features, budget, settings, seed=seed, device=device)
 
 
