@@ -69,9 +69,8 @@ class LabelPropagation(Classifier):
     by the classifier's way an image is named only when it is in a batch.
 
     Where the released code (github.com/neuroailab/LocalLabelProp) departs from this: an image learns from the name and
-    the confidence that its visit before gave it, not from those of the moment; density is measured anew for 64 labelled
-    images at each step, not for all at each epoch, and counts the image itself; B is all of the bank; the epochs of
-    discrimination see no label.
+    the confidence kept for it, which its visit before gave it, not from those of the moment; the density about an image
+    counts the image itself; B is all of the bank; the epochs of discrimination see no label.
     """
 
     settings: Settings
