@@ -1,3 +1,4 @@
+import copy
 import math
 from pathlib import Path
 
@@ -6,12 +7,14 @@ import pytest
 import torch
 from lightly.loss import NegativeCosineSimilarity
 from torch import nn
+from torch.nn import functional
 
-from stages.pretraining.byol import regression, target_momentum
+from stages.pretraining.byol import BYOL, regression, target_momentum
 from stages.supervision.exposure import Told
 from stages.training.images import Images
 from stages.training.loop import Hardware, Row, fit
 from stages.training.method import Batch
+from tests import paper
 from tests.digits import beats_random
 from tests.tiny import CPU, LABELS, make, pictures
 
@@ -161,3 +164,26 @@ def test_the_predictor_is_what_keeps_it_from_collapse(tmp_path: Path, capsys: py
 def test_it_beats_random_features_on_digits(tmp_path: Path) -> None:
     views = {"min_area": 0.5, "brightness": 0.3, "jitter": 0.1, "flip": False, "zoom": True}
     assert beats_random("pretrain", "byol", tmp_path / "a", epochs=2, batch_size=64, views=views)
+
+
+def test_a_run_is_the_papers_loop(tmp_path: Path) -> None:
+    """Grill et al. 2020, algorithm 1, with the momentum of its section 3.3."""
+    start, losses = paper.run("byol", tmp_path / "a", batch_norm=True, momentum=0.9)
+    assert isinstance(start, BYOL)
+    online, predictor = nn.Sequential(start.encoder, start.projector), start.predictor
+    target, images, found = copy.deepcopy(online), paper.images(), []
+    for step, rule in paper.steps([*online.parameters(), *predictor.parameters()]):
+        with torch.no_grad():
+            wanted = functional.normalize(target(images), dim=1)
+        loss = torch.zeros(())
+        for _ in range(2):
+            predicted = functional.normalize(predictor(online(images)), dim=1)
+            loss = loss + (predicted - wanted).square().sum(1).mean()
+        loss.backward()
+        rule.step()
+        found.append(loss.item())
+        tau = 1 - (1 - 0.9) * (math.cos(math.pi * step / paper.STEPS) + 1) / 2
+        for slow, fast in zip(target.parameters(), online.parameters(), strict=True):
+            slow.data = tau * slow.data + (1 - tau) * fast.data
+    assert losses == pytest.approx(found, rel=1e-4)
+    assert losses[-1] < losses[0] - 0.1

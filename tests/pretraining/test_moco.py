@@ -1,3 +1,4 @@
+import copy
 import math
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from stages.pretraining._split_norm import SplitBatchNorm
 from stages.pretraining.moco import MoCo, Queue, info_nce
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch
+from tests import paper
 from tests.blocks import settings
 from tests.digits import beats_random
 from tests.tiny import CPU, make, pictures, train
@@ -265,3 +267,26 @@ def test_collapse_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_it_beats_random_features_on_digits(tmp_path: Path) -> None:
     views = {"min_area": 0.5, "brightness": 0.3, "jitter": 0.1, "flip": False, "zoom": True}
     assert beats_random("pretrain", "moco", tmp_path / "a", epochs=2, batch_size=64, views=views, symmetric=False)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_run_is_the_papers_loop(symmetric: bool, tmp_path: Path) -> None:
+    """He et al. 2020, algorithm 1, on a queue that holds the last step's keys; of both sides, those of the later."""
+    start, losses = paper.run("moco", tmp_path / "a", momentum=0.5, queue=60, symmetric=symmetric, temperature=0.2)
+    assert isinstance(start, MoCo)
+    asks, images, found = nn.Sequential(start.encoder, start.projection), paper.images(), []
+    answers = copy.deepcopy(asks)
+    queue = functional.normalize(answers(images), dim=1).detach()
+    for _, rule in paper.steps(list(asks.parameters())):
+        keys = functional.normalize(answers(images), dim=1).detach()
+        queries = functional.normalize(asks(images), dim=1)
+        logits = torch.cat([(queries * keys).sum(1, keepdim=True), queries @ queue.T], dim=1) / 0.2
+        loss = functional.cross_entropy(logits, torch.zeros(60, dtype=torch.int64)) * (1 + symmetric)
+        loss.backward()
+        rule.step()
+        found.append(loss.item())
+        queue = keys
+        for slow, fast in zip(answers.parameters(), asks.parameters(), strict=True):
+            slow.data = 0.5 * slow.data + 0.5 * fast.data
+    assert losses == pytest.approx(found, rel=1e-4)
+    assert losses[-1] != pytest.approx(losses[0], rel=1e-3)

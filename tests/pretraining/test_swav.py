@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from lightly.loss import SwaVLoss
+from torch import nn
 from torch.nn import functional
 
 from stages import encoders
@@ -16,6 +17,7 @@ from stages.pretraining.swav import SwAV, swapped
 from stages.training.augmentation import Views, augment, plain
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch
+from tests import paper
 from tests.digits import beats_random
 from tests.tiny import CPU, make, pictures, small, train
 
@@ -257,3 +259,32 @@ def test_it_beats_random_features_on_digits(tmp_path: Path) -> None:
     assert beats_random(
         "pretrain", "swav", tmp_path / "a", epochs=2, batch_size=64, prototypes=64, queue=256, queue_epoch=1
     )
+
+
+def test_a_run_is_the_papers_loop(tmp_path: Path) -> None:
+    """Caron et al. 2020, algorithm 1, with a queue from the second step on, and prototypes that move from there on."""
+    options = {"prototypes": 8, "queue": 60, "queue_epoch": 1, "freeze_epochs": 1, "pairs": "sum", "small_crops": None}
+    start, losses = paper.run("swav", tmp_path / "a", batch_norm=True, epsilon=0.05, temperature=0.1, **options)
+    assert isinstance(start, SwAV)
+    head, images, found = nn.Sequential(start.encoder, start.projection), paper.images(), []
+    prototypes, queue = nn.Parameter(start.prototypes.detach().clone()), torch.zeros(0, start.prototypes.shape[1])
+    for step, rule in paper.steps([*head.parameters(), prototypes]):
+        with torch.no_grad():
+            prototypes.copy_(functional.normalize(prototypes, dim=1))
+        vectors = functional.normalize(head(torch.cat([images, images])), dim=1)
+        scores = vectors @ prototypes.T
+        with torch.no_grad():
+            shares = (torch.cat([scores[:60], queue @ prototypes.T]) / 0.05).double().exp()
+            for _ in range(start.settings.iterations):
+                shares /= shares.sum(0)
+                shares /= shares.sum(1, keepdim=True)
+            targets = shares[:60].float()
+        loss = -2 * (targets * (scores[60:] / 0.1).log_softmax(1)).sum(1).mean()
+        loss.backward()
+        if step == 0:
+            prototypes.grad = None
+        rule.step()
+        found.append(loss.item())
+        queue = vectors[:60].detach()
+    assert losses == pytest.approx(found, rel=1e-3)
+    assert losses[-1] != pytest.approx(losses[0], rel=1e-2)
