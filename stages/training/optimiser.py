@@ -19,7 +19,9 @@ class Rule(BaseModel, extra="forbid", frozen=True):
     FixMatch and Wide ResNets have it (Sutskever et al. 2013). `momentum` is theirs, LARS's (plain), and Adam's first
     beta; `weight_decay` is decoupled from the gradient in adamw alone. It acts on kernels only, neither on biases nor
     on norms, as in BYOL, SimCLR's LARS, Local Aggregation and FixMatch; the code of MoCo, SwAV and Self-Classifier has
-    it on all parameters. Kernels are those of two dimensions or more, so also the tokens and positions of a ViT.
+    it on all parameters. Kernels are those of two dimensions or more, so also, in models of the hub, the
+    tokens and positions of a ViT and Swin's tables of biases, which timm leaves out, and the scales of torchvision's
+    ConvNeXt.
 
     lars (You et al. 2017, eq. 6) multiplies a kernel's gradient g, its weight decay included, by
     trust * |w| / (|g| + weight_decay * |w|), so that a step is the share rate * trust of the kernel, however long the
