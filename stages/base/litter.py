@@ -19,6 +19,7 @@ _NAMES = {
     "icon\r",
     "network trash folder",
     "temporary items",
+    "thevolumesettingsfolder",
     # Windows
     "$recycle.bin",
     "desktop.ini",
@@ -34,6 +35,7 @@ _NAMES = {
     "lost.dir",
     # programs
     "__pycache__",
+    "_gsdata_",
     "picasa.ini",
     "zbthumbnail.info",
 }

@@ -49,6 +49,8 @@ def unfit(path: Path) -> str | None:
 def reason(error: BaseException) -> str:
     """What an error says, in one line that is not too long."""
     said = f"it has no {error}" if type(error) is KeyError else str(error)
+    if isinstance(error, OSError) and error.strerror:  # without its number, and its path again
+        said = error.strerror
     first = next(iter(said.strip().splitlines()), "") or type(error).__name__
     return first if len(first) <= _LONG else f"{first[: _LONG - 3]}..."
 

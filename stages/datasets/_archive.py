@@ -123,7 +123,8 @@ def _file(path: Path, name: str, state: os.stat_result) -> Entry:
     """Of a directory."""
 
     def head(size: int) -> bytes:
-        with path.open("rb") as file:
+        gone = "see what became of it or of its disk, and run again"
+        with readable.refused(lambda why: f"{path} can't be read ({why}); {gone}"), path.open("rb") as file:
             return file.read(size)
 
     return Entry(name, stat.S_IFMT(state.st_mode), state.st_size, path.read_bytes, head)
@@ -161,14 +162,13 @@ def _directory(source: Path) -> Iterator[Entry]:
 
 
 def _archive(source: Path) -> Iterator[Entry]:
-    with source.open("rb") as file:
+    with source.open("rb") as file, _refused(source):
         magic = file.read(6)
         file.seek(0)
-        with _refused(source):
-            if magic[:4] in (b"PK\3\4", b"PK\5\6"):
-                yield from _zip(source, file)
-            else:
-                yield from _tar(source, _streams.plain(file, magic))
+        if magic[:4] in (b"PK\3\4", b"PK\5\6"):
+            yield from _zip(source, file)
+        else:
+            yield from _tar(source, _streams.plain(file, magic))
 
 
 def _zip(source: Path, file: IO[bytes]) -> Iterator[Entry]:

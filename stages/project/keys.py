@@ -19,7 +19,7 @@ LONGEST_NAME, LONGEST = 255, 4095
 
 def check_texts(raw: object, file: object) -> None:
     """Raises UserError for a key that YAML reads as a number, a boolean, a date or null: DVC makes no stage of such a
-    block, and says nothing. And for texts, keys or values, that no file system takes as a name."""
+    block, and says nothing. And for texts, keys or values, that are empty or that no file system takes as a name."""
     for where, key in _keys(raw):
         if not isinstance(key, str):
             raise UserError(f"{file}: {where}: a key must be a text; put it in quotes, or give it another name")
@@ -29,6 +29,8 @@ def check_texts(raw: object, file: object) -> None:
 
 
 def _check_text(text: str, longest: int, file: object, where: str) -> None:
+    if not text.strip():  # as a path it is the project itself
+        raise UserError(f"{file}: {where}: is empty; write what it stands for, or null where that may stand")
     # a byte-order mark may stand at the head of a file alone
     if any(unicodedata.category(letter) in ("Cc", "Cs") or letter == "\ufeff" for letter in text):
         raise UserError(f"{file}: {where}: holds a character that cannot be seen; write it without")

@@ -182,7 +182,7 @@ def test_names_that_collide_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
         ({"name": "cifar10"}, "data: extra.name cifar10 is the main set itself"),
         ({"name": "cifar1000"}, "data.extra.name='cifar1000': did you mean cifar100? known: cifar10, "),
         ({"classes": 0}, "data.extra.classes=0: must be greater than or equal to 1"),
-        ({"classes": []}, "data.extra.classes=[]: must be a whole number, or must have 1 or more of them"),
+        ({"classes": []}, "data.extra.classes=[]: must be a whole number, or have 1 or more of them"),
         ({"classes": ["apple", "apple"]}, "data.extra.classes=['apple', 'apple']: must not name a class twice"),
         ({"labels": "rough"}, "data.extra.labels='rough': must be 'fine' or 'coarse'"),
         ({"clases": 5}, "data.extra.clases: unknown key; did you mean classes?"),

@@ -87,7 +87,7 @@ WRONG_VALUES = [
     ),
     ("evaluation.subsets", {"few": ["cat", False]}, "evaluation.subsets.few.1=false: must be a text: put it in quotes"),
     ("evaluation.subsets", {"few": [date(2024, 1, 2)]}, "evaluation.subsets.few.0=2024-01-02: must be a text: put"),
-    ("labels.file", "", "labels.file='': must have at least 1 character"),
+    ("labels.file", "", "labels.file='': is empty; write what it stands for, or null where that may"),
     ("models.gradual.init", ["scratch"], "models.gradual.init=['scratch']: did you mean scratch? "),
     # out of range
     ("schedule.start_classes", 0, "schedule.start_classes=0: must be greater than or equal to 1"),
@@ -170,6 +170,10 @@ WRONG_VALUES = [
     ("data.source", "a\x00b", "data.source='a\\x00b': holds a character that cannot be seen; write it without"),
     ("labels.file", "\ud800", "labels.file='\\ud800': holds a character that cannot be seen; write it without"),
     ("data.source", "a" * 5000, "data.source='aaa"),
+    # the path of nothing is that of the project itself
+    ("data.source", "", "data.source='': is empty; write what it stands for, or null where that may stand"),
+    ("labels.file", " ", "labels.file=' ': is empty; write"),
+    ("evaluation.subsets", {"": 2}, "'evaluation.subsets.': is empty; write"),
     # a network and the size of the data
     ("data.size", 7, "data.size=7: must be greater than or equal to 8"),
     # of several keys together
