@@ -26,7 +26,8 @@ Pairs = Literal["sum", "mean"]
 class SmallCrops(BaseModel, extra="forbid", frozen=True):
     """`number` further views, of min_area to max_area of the image each, which predict and are never assigned. `pixels`
     across, for encoders that end in a pooling over positions and so take images of any size; null: the encoder's own
-    size, so that they differ in area alone, which conv4 needs, for it ends in a dense layer."""
+    size, so that they differ in area alone, which conv4 needs, for it ends in a dense layer. All are of max_area
+    where `views` do not zoom."""
 
     number: int = Field(ge=1, le=100)
     min_area: Share
