@@ -103,7 +103,7 @@ def _commit(revision: str) -> str:
         return experiments[revision]
     if _git("rev-parse", "--git-dir") is None:
         raise UserError(f"revision {revision}: this folder is no git repository; run this from the project's folder")
-    raise UserError(f"revision {revision} is not known: {families.choices(revision, names())}")
+    raise UserError(f"no revision {revision}: {families.choices(revision, names())}")
 
 
 def _experiments() -> dict[str, str]:

@@ -75,7 +75,7 @@ def inside(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_unknown_revision_is_refused_with_the_nearest(inside: Path) -> None:
-    with pytest.raises(UserError, match=r"revision othre is not known: did you mean other\? .*workspace"):
+    with pytest.raises(UserError, match=r"no revision othre: did you mean other\? .*workspace"):
         revisions.read("othre", Path("metrics/metrics.json"))
 
 

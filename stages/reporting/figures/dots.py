@@ -85,4 +85,6 @@ def _finish(axis: Axes, lines: int, label: str) -> None:
     percent(axis, "x")
     axis.set_xticks([tick for tick in axis.get_xticks() if max(low - around, 0) <= tick <= min(high + around, 1)])
     axis.spines["bottom"].set_bounds(max(low - around, 0), min(high + around, 1))
-    axis.grid(axis="both")
+    axis.grid(axis="x")
+    # to where the axis ends, not through the values beside it
+    axis.hlines(range(lines), *axis.spines["bottom"].get_bounds(), color="#E4E4E4", linewidth=0.6, zorder=0)
