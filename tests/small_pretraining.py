@@ -33,6 +33,7 @@ PRESET = Path(__file__).parent.parent / "stages" / "presets" / "pretraining.yaml
 OF_A_CLASS, SHOWN, HELD_OUT = 1200, 5120, 2000
 HARDWARE = Hardware(torch.device("cpu"), half=False, compile=False)
 
+ADAM = {"name": "adam", "momentum": 0.9, "weight_decay": 0, "decay": "cosine", "warmup": 1}
 SGD = {"name": "sgd", "momentum": 0.9, "weight_decay": 0.0005, "decay": "cosine", "warmup": 1}
 BEFORE = {"encoder": "conv4", "epsilon": 0.05, "queue": 2048, "queue_epoch": 2}
 # a row: the block, and what is changed in it
@@ -49,6 +50,14 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "swav-conv4": ("swav", {"encoder": "conv4"}),
     "swav-conv4_bn": ("swav", {**BEFORE, "encoder": "conv4_bn"}),
     "simclr-nesterov-0.06": ("simclr", {"optimiser": {**SGD, "name": "nesterov", "rate": 0.06}}),
+    "simclr-45": ("simclr", {"epochs": 45}),
+    "byol-45": ("byol", {"epochs": 45}),
+    "swav-45": ("swav", {"epochs": 45}),
+    "byol-momentum-0.9": ("byol", {"momentum": 0.9}),
+    "byol-rate-0.003": ("byol", {"optimiser": {**ADAM, "rate": 0.003}}),
+    "byol-batch-64": ("byol", {"batch_size": 64}),
+    "swav-rate-0.003": ("swav", {"optimiser": {**ADAM, "rate": 0.003}}),
+    "swav-prototypes-128": ("swav", {"prototypes": 128}),
     "scratch": ("scratch", {}),
     "emp_ssl": ("emp_ssl", {"batch_size": 32, "epochs": 4}),
     "self_classifier": ("self_classifier", {}),
