@@ -95,14 +95,14 @@ def head() -> nn.Linear:
 def test_bald_drops_what_the_weights_see_as_dropout_does() -> None:
     """With many passes it comes near the score of as many made by torch's own dropout."""
     points = torch.randn(40, 8, generator=torch.Generator().manual_seed(1))
-    settings = bald.Settings(name="bald", dropout=0.3, passes=4000)
+    settings = bald.Settings(name="bald", dropout=0.3, passes=1000)
     every = torch.arange(40)
     found = bald.query(Candidates(points, head(), every[:0], every, every, 40, seed=0, round=1), settings)
     with torch.random.fork_rng(), torch.no_grad():
         passes = [head()(functional.dropout(points, 0.3)).double().softmax(1) for _ in range(4000)]
     expected = disagreement(passes)
     assert found.scores is not None
-    torch.testing.assert_close(found.scores, expected[found.indices], atol=0.004, rtol=0.05)
+    torch.testing.assert_close(found.scores, expected[found.indices], atol=0.006, rtol=0.05)
 
 
 def test_equal_images_are_equally_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def epoch_of_bare(
         rule = torch.optim.Adam(net.parameters(), lr=RATE, betas=(MOMENTUM, 0.999), fused=True)
         seed_all(0, 1)
         total = torch.zeros((), device=device)
-        for indices in torch.randperm(len(images), device=device).split(batch):
+        for indices in torch.randperm(len(images), device=device).tensor_split(-(-len(images) // batch)):
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=hardware.half):
                 logits: Tensor = net((images[indices].float() / 255).permute(0, 3, 1, 2))
                 loss = functional.cross_entropy(logits.float(), targets[indices])
