@@ -49,7 +49,8 @@ def test_the_encoder_introduces_images_shown_for_the_first_time_and_no_others() 
     bank.introduce(shown, images, embedder)
     expected = functional.normalize(embed(embedder, images, False), dim=1)
     new = [number for number in range(40) if number != 3]
-    assert torch.allclose(bank.vectors[new], expected[new])
+    # another number of images at once may round otherwise
+    torch.testing.assert_close(bank.vectors[new], expected[new], atol=1e-5, rtol=1e-4)
     kept = [3, *range(40, 60)]
     assert torch.equal(bank.vectors[kept], before[kept])
     assert bank.filled.tolist() == [True] * 40 + [False] * 20
