@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from stages.base import draws, families
 from stages.base.errors import UserError
-from stages.geometry.copies import tiers
+from stages.geometry.copies import alike, tiers
 
 
 class Acquisition(BaseModel, extra="forbid", frozen=True):
@@ -136,7 +136,8 @@ def ask(candidates: Candidates, seen: np.ndarray, *, settings: Acquisition, firs
     """
     query, parts, missing = member(settings.name).query, list[Query](), candidates.count
     device = candidates.embedding.device
-    for tier in tiers(candidates.ranked.cpu().numpy(), first, candidates.embedding.cpu().numpy(), seen):
+    same = alike(candidates.embedding.cpu().numpy())
+    for tier in tiers(candidates.ranked.cpu().numpy(), first, same, seen):
         if missing:
             ranked, count = torch.from_numpy(tier).to(device), min(missing, len(tier))
             one = replace(candidates, ranked=ranked, askable=ranked.sort().values, count=count)

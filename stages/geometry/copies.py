@@ -38,20 +38,19 @@ def alike(features: np.ndarray) -> np.ndarray:
     return first_of_each(digests(features + 0, np.arange(len(features))))
 
 
-def tiers(
-    order: np.ndarray, first: np.ndarray, features: np.ndarray, seen: np.ndarray | None = None
-) -> list[np.ndarray]:
+def tiers(order: np.ndarray, first: np.ndarray, same: np.ndarray, seen: np.ndarray | None = None) -> list[np.ndarray]:
     """The images `order` in tiers, each to be used up before the next, each in the order given, none empty: those that
     differ, those of the same features as one before, and copies.
 
     order: int64 [m], distinct images of a pool of n; first: int64 [n], of each the first equal picture, as
-    `first_of_each` says; features: float [n, d]; seen: int64 [s], images dealt with before, whose copies are copies.
+    `first_of_each` says; same: int64 [n], of each the first of equal features, as `alike` says; seen: int64 [s], images
+    dealt with before, whose copies are copies.
     """
     seen = np.zeros(0, dtype=np.int64) if seen is None else seen
     copies = repeats(order, first, seen)
     distinct = order[~copies]
-    same = repeats(distinct, alike(features), seen)
-    return [tier for tier in (distinct[~same], distinct[same], order[copies]) if len(tier)]
+    repeated = repeats(distinct, same, seen)
+    return [tier for tier in (distinct[~repeated], distinct[repeated], order[copies]) if len(tier)]
 
 
 def repeats(order: np.ndarray, groups: np.ndarray, seen: np.ndarray) -> np.ndarray:

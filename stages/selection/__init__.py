@@ -89,16 +89,17 @@ def choose(
     copies, both at random, without reasons. Raises UserError for a budget above n.
     """
     check_budget(budget, features)
-    kinds, *others = tiers(np.arange(len(features)), first, features)
+    same = alike(features)
+    kinds, *others = tiers(np.arange(len(features)), first, same)
     points = features[kinds] if others else features
     found = [strategy.select(points, min(budget, len(kinds)), settings, seed=seed, device=device) for seed in seeds]
     if not others:
         return found
-    groups = alike(features)[first]
+    groups = same[first]
     # where in `kinds` the one is that stands for each image
     place = np.zeros(len(features), dtype=np.int64)
     place[groups[kinds]] = np.arange(len(kinds))
-    notes = _notes(features, first, budget)
+    notes = _notes(same, first, budget)
     return [
         _of_all(one, kinds, others, place[groups], budget, seed, notes) for one, seed in zip(found, seeds, strict=True)
     ]
@@ -125,13 +126,13 @@ def _of_all(
     )
 
 
-def _notes(features: np.ndarray, first: np.ndarray, budget: int) -> tuple[str, ...]:
-    every, none = np.arange(len(features)), np.zeros(0, dtype=np.int64)
+def _notes(same: np.ndarray, first: np.ndarray, budget: int) -> tuple[str, ...]:
+    every, none = np.arange(len(same)), np.zeros(0, dtype=np.int64)
     distinct = every[first == every]
     notes = []
-    if same := int(repeats(distinct, alike(features), none).sum()):
+    if repeated := int(repeats(distinct, same, none).sum()):
         notes.append(
-            f"features: {same:,} images have those of another, though the pictures differ; they are chosen last"
+            f"features: {repeated:,} images have those of another, though the pictures differ; they are chosen last"
         )
     if budget > len(distinct):
         copies = f"{budget - len(distinct):,} of the {budget:,} images chosen are copies"

@@ -36,7 +36,7 @@ def test_tiers_keep_the_order_and_know_what_was_seen() -> None:
     first = np.array([0, 1, 0, 3, 4, 5, 4, 7])
     features = np.array([[0], [1], [0], [3], [4], [3], [4], [1]], np.float32)
     order = np.array([6, 5, 2, 3, 4, 7])
-    found = copies.tiers(order, first, features, np.array([0, 1]))
+    found = copies.tiers(order, first, copies.alike(features), np.array([0, 1]))
     # 2 is 0 again, 4 is 6; 3 has the features of 5, and 7 those of 1
     assert [one.tolist() for one in found] == [[6, 5], [3, 7], [2, 4]]
-    assert [one.tolist() for one in copies.tiers(np.array([3, 1]), first, features)] == [[3, 1]]
+    assert [one.tolist() for one in copies.tiers(np.array([3, 1]), first, copies.alike(features))] == [[3, 1]]
