@@ -1,8 +1,9 @@
 """python -m tests.small_pretraining ARCHIVE [ROW ...]: the methods of the preset `pretraining`, small, on a CPU.
 
 ARCHIVE holds CIFAR-10 as folders, train/<class>/<image>; no image of its test part is read. Each row is a block of the
-preset at half the network's width, on 5,120 images of 12,000, and prints a line of a table: 10-NN and a linear probe on
-2,000 others, with all labels of the 5,120, and the effective rank of the embeddings. Without rows: all of them.
+preset at half the network's width, on 5,120 images, and prints a line of a table: 10-NN and a linear probe on 2,000
+others, with all labels of the 5,120, and the effective rank of the embeddings. Rows `-all` learn from 38,000 images, of
+which 5,120 serve that measure; rows `-wrn` have a WRN-10-1. Without rows: all of them.
 metrics/reported/pretraining-small.md has what it printed.
 """
 
@@ -19,7 +20,7 @@ import torch
 from PIL import Image
 
 from stages import encoders, pretraining
-from stages.encoders import conv4
+from stages.encoders import conv4, wrn_28_2
 from stages.geometry import neighbours
 from stages.measures.linear_probe import probe_accuracy
 from stages.project.reading import load_yaml
@@ -30,7 +31,8 @@ from stages.training.measure import embed
 from stages.training.spread import effective_rank
 
 PRESET = Path(__file__).parent.parent / "stages" / "presets" / "pretraining.yaml"
-OF_A_CLASS, SHOWN, HELD_OUT = 1200, 5120, 2000
+FEW, MANY = 1200, 4000  # images of a class
+SHOWN, HELD_OUT = 5120, 2000
 HARDWARE = Hardware(torch.device("cpu"), half=False, compile=False)
 
 ADAM = {"name": "adam", "momentum": 0.9, "weight_decay": 0, "decay": "cosine", "warmup": 1}
@@ -58,6 +60,15 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "byol-batch-64": ("byol", {"batch_size": 64}),
     "swav-rate-0.003": ("swav", {"optimiser": {**ADAM, "rate": 0.003}}),
     "swav-prototypes-128": ("swav", {"prototypes": 128}),
+    "byol-momentum-0.9-rate-0.003": ("byol", {"momentum": 0.9, "optimiser": {**ADAM, "rate": 0.003}}),
+    "byol-sgd-0.06": ("byol", {"optimiser": {**SGD, "rate": 0.06}}),
+    "byol-adamw": ("byol", {"optimiser": {**ADAM, "name": "adamw", "rate": 0.001, "weight_decay": 0.1}}),
+    "simclr-wrn": ("simclr", {"encoder": "wrn_28_2"}),
+    "byol-wrn": ("byol", {"encoder": "wrn_28_2"}),
+    "swav-wrn": ("swav", {"encoder": "wrn_28_2"}),
+    "simclr-all": ("simclr", {}),
+    "byol-all": ("byol", {}),
+    "swav-all": ("swav", {}),
     "scratch": ("scratch", {}),
     "emp_ssl": ("emp_ssl", {"batch_size": 32, "epochs": 4}),
     "self_classifier": ("self_classifier", {}),
@@ -67,8 +78,8 @@ ROWS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def read(archive: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The first 1,200 training images of each class, in an order drawn: uint8 [12000, 32, 32, 3], int64 [12000]."""
+def read(archive: Path, of_a_class: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first training images of each class, in an order drawn: uint8 [n, 32, 32, 3], int64 [n]."""
     images, labels, classes = list[np.ndarray](), list[int](), list[str]()
     with tarfile.open(archive) as tar:
         for member in tar:
@@ -79,33 +90,34 @@ def read(archive: Path) -> tuple[np.ndarray, np.ndarray]:
                 classes.append(parts[-2])
             label = classes.index(parts[-2])
             content = tar.extractfile(member)
-            if labels.count(label) < OF_A_CLASS and content is not None:
+            if labels.count(label) < of_a_class and content is not None:
                 images.append(np.asarray(Image.open(content).convert("RGB")))
                 labels.append(label)
     order = np.random.default_rng(0).permutation(len(images))
     return np.stack(images)[order], np.array(labels)[order]
 
 
-def measured(name: str, changes: dict[str, Any], images: np.ndarray, labels: np.ndarray) -> list[float]:
-    """10-NN and probe in percent, the embeddings' effective rank, and the spread of what is watched."""
+def measured(name: str, changes: dict[str, Any], shown: int, images: np.ndarray, labels: np.ndarray) -> list[float]:
+    """10-NN and probe in percent, the embeddings' effective rank, and the spread of what is watched: of a method that
+    learns from so many images."""
     block = {**load_yaml(PRESET)["pretrain"][name]}
     if name != "scratch":
         block |= {"epochs": 15, "batch_size": 128}
     member = pretraining.member(block["method"])
     settings: Any = member.Settings.model_validate({**block, **changes})
-    pool, others = images[:SHOWN], images[-HELD_OUT:]
+    pool, others = images[:shown], images[-HELD_OUT:]
     seed_all(0, 0)
     mean, std = (statistic((0, 1, 2)) / 255 for statistic in (pool.mean, pool.std))
     encoder = encoders.build(settings.encoder, images.shape[1], mean.tolist(), std.tolist())
     method = member.build(encoder, settings, len(pool))
     history: list[dict[str, Any]] = [{"spread": np.nan}]
     if method is not None:
-        shown = exposure.everything(len(pool), settings.epochs)
-        told = exposure.Told(np.full(len(pool), -1), shown)
+        world = exposure.everything(len(pool), settings.epochs)
+        told = exposure.Told(np.full(len(pool), -1), world)
         with tempfile.TemporaryDirectory() as folder:
             resume = Path(folder) / "resume.safetensors"
-            history = fit(method, _all(pool), told, shown, seed=0, hardware=HARDWARE, resume=resume, title=name)
-    known, asked = (embed(encoder, _all(part), half=False) for part in (pool, others))
+            history = fit(method, _all(pool), told, world, seed=0, hardware=HARDWARE, resume=resume, title=name)
+    known, asked = (embed(encoder, _all(part), half=False) for part in (images[:SHOWN], others))
     mine, truth = labels[:SHOWN], labels[-HELD_OUT:]
     nearest = neighbours.knn_accuracy(
         asked, torch.from_numpy(truth), known, torch.from_numpy(mine), 10, metric="cosine"
@@ -122,10 +134,13 @@ def _all(images: np.ndarray) -> Images:
 def main() -> None:
     torch.set_num_threads(1)
     conv4.WIDTH //= 2
-    images, labels = read(Path(sys.argv[1]))
+    wrn_28_2.UNITS, wrn_28_2.WIDTHS = 1, (16, 32, 64)
+    few, many = (read(Path(sys.argv[1]), of_a_class) for of_a_class in (FEW, MANY))
     print("| row | 10-NN (%) | probe (%) | effective rank | spread |\n|---|---:|---:|---:|---:|", flush=True)
     for row in sys.argv[2:] or ROWS:
-        nearest, probe, rank, spread = measured(*ROWS[row], images, labels)
+        images, labels = many if row.endswith("-all") else few
+        shown = len(images) - HELD_OUT if row.endswith("-all") else SHOWN
+        nearest, probe, rank, spread = measured(*ROWS[row], shown, images, labels)
         print(f"| `{row}` | {nearest:.1f} | {probe:.1f} | {rank:.1f} | {spread:.2f} |", flush=True)
 
 
