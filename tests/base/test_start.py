@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -166,3 +167,37 @@ def test_an_interrupt_that_is_ignored_stays_so() -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
     assert process.returncode == 0
+
+
+WAYS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+STAGES = sorted(path.stem for path in (ROOT / "stages").glob("*.py") if path.stem != "__init__")
+
+
+def waits(stage: str, folder: Path, **environment: str) -> list[str | None]:
+    """How a stage's process has told OpenMP's threads to wait when it comes to import torch; empty where it never
+    does."""
+    says = f"import json, os; print(json.dumps([os.environ.get(one) for one in {WAYS}]), flush=True); os._exit(0)"
+    (folder / "torch.py").write_text(says)
+    inherited = {key: value for key, value in os.environ.items() if key not in WAYS}
+    done = subprocess.run(
+        [sys.executable, "-m", f"stages.{stage}"],
+        cwd=folder,
+        env={**inherited, **environment, "PYTHONPATH": f"{folder}:{ROOT}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    return json.loads(done.stdout) if done.stdout.startswith("[") else []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_thread_of_a_stage_spins_while_it_waits(stage: str, tmp_path: Path) -> None:
+    found = waits(stage, tmp_path)
+    assert found == ["PASSIVE", None, None] or (not found and stage not in ("extract", "pretrain", "select", "train"))
+
+
+@pytest.mark.parametrize("own", [("ACTIVE", None, None), (None, "1000", None), (None, None, "20")])
+def test_how_threads_wait_is_the_users_if_he_says_it(own: tuple[str | None, ...], tmp_path: Path) -> None:
+    said = {name: value for name, value in zip(WAYS, own, strict=True) if value}
+    assert waits("train", tmp_path, **said) == list(own)
