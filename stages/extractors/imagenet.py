@@ -1,4 +1,5 @@
-"""Any model of timm or torchvision, or DINO's ResNet-50, by its name, with its own preprocessing."""
+"""Any model of timm or torchvision, DINO's ResNet-50, or the EfficientNet-Lite0 that comes with the environment, by
+its name, with its own preprocessing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Models that others trained, timm's, torchvision's and DINO's, by name: with the hub's weights, or a local file's."""
+"""Models that others trained, by name: timm's, torchvision's and DINO's, with the hub's weights or a local file's, and
+one whose weights come with the environment."""
 
 from __future__ import annotations
 
@@ -9,20 +10,21 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
-from stages.hub import _dino, _timm, _torchvision
+from stages.hub import _bundled, _dino, _timm, _torchvision
 from stages.hub._network import Network, blocks
 
 __all__ = ["Choice", "Layer", "Library", "Network", "blocks", "empty", "load"]
 
-Library = Literal["timm", "torchvision", "dino"]
+Library = Literal["timm", "torchvision", "dino", "bundled"]
 Layer = Literal["pool", "fc1", "fc2"]
 
-_LIBRARIES = {"timm": _timm, "torchvision": _torchvision, "dino": _dino}
+_LIBRARIES = {"timm": _timm, "torchvision": _torchvision, "dino": _dino, "bundled": _bundled}
 
 
 class Choice(BaseModel, extra="forbid", frozen=True):
-    """`library`: dino has what timm lacks of it, the ResNet-50. `upscale`: the side of the network's input in px, null
-    for the model's own; the data's own leaves the images as they are."""
+    """`library`: dino has what timm lacks of it, the ResNet-50; bundled has efficientnet_lite0, whose weights come with
+    the environment. `upscale`: the side of the network's input in px, null for the model's own; the data's own leaves
+    the images as they are."""
 
     library: Library
     model: str

@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from stages.base.errors import UserError
 from stages.hub import _weights
-from stages.hub._network import Network
+from stages.hub._network import Network, lacks
 
 _FOLDER = "https://dl.fbaipublicfiles.com/dino"
 _URLS = {"resnet50": f"{_FOLDER}/dino_resnet50_pretrain/dino_resnet50_pretrain.pth"}
@@ -49,7 +48,7 @@ def empty(model: str, upscale: int | None, layer: str) -> Network:
 
     name = f"dino's {model}"
     if layer != "pool":
-        raise UserError(f"{name} has no layer {layer}; set `layer` to pool, or take a VGG")
+        raise lacks(name, layer)
     module: nn.Module = models.get_model(model, weights=None)
     module.fc = nn.Identity()
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from stages.base.errors import UserError
+
 # what libraries call the part in which the layers of most weights stand in a row
 _TRUNKS = {"features", "stages", "dense_stages", "blocks", "layers", "levels", "transformers", "trunk_output"}
 _TRUNKS |= {"encoder", "body"}
@@ -23,6 +25,11 @@ class Network:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str
+
+
+def lacks(name: str, layer: str) -> UserError:
+    """The refusal of a layer that the network of that name does not have."""
+    return UserError(f"{name} has no layer {layer}; set `layer` to pool, or take a VGG")
 
 
 def blocks(module: nn.Module) -> list[nn.Module]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from stages.base.errors import UserError
 from stages.hub import _weights
-from stages.hub._network import Network
+from stages.hub._network import Network, lacks
 from stages.hub._source import registered
 
 
@@ -118,6 +118,6 @@ def _cut(module: Any, layer: str, name: str) -> None:
     if layer == "pool" and has_two:
         module.pre_logits = nn.Identity()
     elif layer != "pool" and not has_two:
-        raise UserError(f"{name} has no layer {layer}; set `layer` to pool, or take a VGG")
+        raise lacks(name, layer)
     elif layer == "fc1":
         dense.fc2 = dense.act2 = nn.Identity()

@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from stages.base.errors import UserError
 from stages.hub import _weights
-from stages.hub._network import Network
+from stages.hub._network import Network, lacks
 from stages.hub._source import registered
 
 # what their builders change when they load the published weights; the input then is normalised once more inside
@@ -106,7 +105,7 @@ def _cut(module: Any, layer: str, name: str) -> None:
     dense = [place for place, one in enumerate(layers) if isinstance(one, nn.Linear)]
     if layer != "pool":
         if len(dense) < 3:
-            raise UserError(f"{name} has no layer {layer}; set `layer` to pool, or take a VGG")
+            raise lacks(name, layer)
         stop = dense[int(layer[-1]) - 1] + 2
     else:
         stop = dense[0] if dense else 0

@@ -58,7 +58,25 @@ def check(path: Path | str, found: Mapping[str, Tensor], network: nn.Module, nam
         if keys
     ]
     if complaints:
-        raise UserError(f"{path} does not fit {name}: it {'; it '.join(complaints)}; give the weights of {name}")
+        way = f"give the weights of {name}"
+        if in_order(found, wanted) is not None:
+            way = f"by order and shape its tensors do fit: save them anew, under the names of {name}'s state_dict()"
+        raise UserError(f"{path} does not fit {name}: it {'; it '.join(complaints)}; {way}")
+
+
+def in_order(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """The tensors found under the names wanted, one by one in order; None unless each has the shape and the last part
+    of the name (weight, running_mean) that its place wants. A file without counts of batches will do, as will one with
+    a classifier behind all that is wanted."""
+    if not any(key.endswith("num_batches_tracked") for key in found):
+        wanted = {key: value for key, value in wanted.items() if not key.endswith("num_batches_tracked")}
+    if not 0 <= len(found) - len(wanted) <= 2:
+        return None
+    pairs = list(zip(wanted, found, strict=False))
+    for theirs, ours in pairs:
+        if found[ours].shape != wanted[theirs].shape or ours.rpartition(".")[2] != theirs.rpartition(".")[2]:
+            return None
+    return {theirs: found[ours] for theirs, ours in pairs}
 
 
 def _named_tensors(content: object) -> TypeGuard[Mapping[str, Tensor]]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from stages import hub
 from stages.base.errors import UserError
 from stages.hub import _weights
 
@@ -62,3 +63,30 @@ def test_damage_ends_in_one_line(tmp_path: Path, name: str) -> None:
             assert name in str(error) and "\n" not in str(error)
             refused += 1
     assert refused
+
+
+@pytest.mark.parametrize(
+    ("library", "model"), [("timm", "test_resnet"), ("torchvision", "resnet18"), ("dino", "resnet50")]
+)
+@pytest.mark.parametrize("classifier", [True, False])
+def test_weights_that_fit_but_for_their_names_are_told_so(
+    library: hub.Library, model: str, classifier: bool, tmp_path: Path
+) -> None:
+    from torchvision import models
+
+    own: Any = hub.empty(hub.Choice(library=library, model=model, upscale=None)).module
+    if library == "torchvision":
+        own = models.get_model(model)
+    state = dict(own.state_dict())
+    if classifier and library != "torchvision":
+        state |= {"fc.weight": torch.zeros(10, 3), "fc.bias": torch.zeros(10)}
+    path = tmp_path / "mine.pth"
+    torch.save({f"backbone.{key}": value for key, value in state.items()}, path)
+    choice = hub.Choice(library=library, model=model, upscale=None)
+    with pytest.raises(UserError, match=rf"it lacks .*; by order and shape its tensors do fit: .*{model}'s state_dict"):
+        hub.load(choice, path)
+
+    first = next(iter(state))
+    torch.save({f"backbone.{key}": value for key, value in state.items() if key != first}, path)
+    with pytest.raises(UserError, match=rf"does not fit {library}'s {model}: .*; give the weights of"):
+        hub.load(choice, path)

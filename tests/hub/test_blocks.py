@@ -21,6 +21,7 @@ KNOWN = [
     ("timm", "densenet121.tv_in1k", 1024, 224, 8),
     ("timm", "vgg16.tv_in1k", 512, 224, 13),
     ("timm", "efficientnet_b0.ra_in1k", 1280, 224, 9),
+    ("bundled", "efficientnet_lite0", 1280, 224, 9),
     ("torchvision", "wide_resnet50_2", 2048, 224, 5),
     ("torchvision", "vgg16", 512, 224, 13),
     ("torchvision", "vit_b_16", 768, 224, 13),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from stages.hub import _dino
+from stages.hub import _bundled, _dino
 from tests.blocks import from_hubs
 
 
@@ -30,3 +30,9 @@ def test_torchvision_has_weights(model: str) -> None:
 @pytest.mark.parametrize("model", from_hubs("dino"))
 def test_dino_has_weights(model: str) -> None:
     assert _dino._URLS[model].endswith(".pth")
+
+
+@pytest.mark.parametrize("model", from_hubs("bundled"))
+def test_the_environment_has_weights(model: str) -> None:
+    assert _bundled.knows(model)
+    assert _bundled._path().is_file()
