@@ -47,7 +47,8 @@ def split(
         names = kept.array(raw / "train" / "names.npy", "U", 1)
         returned = answers.read_all(answered)
         if not returned.answers:
-            raise UserError(f"labels.file={answered}: no label in it; fill in the column label, or set data/none")
+            seen = "".join(f" ({note.removeprefix(f'{answered}: ')})" for note in returned.notes)
+            raise UserError(f"labels.file={answered}: no label in it{seen}; fill in the column label, or set data/none")
         train, classes = give(returned.labelled, names.tolist(), own, classes)
         print(f"{answered}: labels of {np.count_nonzero(train != own):,} images that had none{_left(returned)}")
         for note in returned.notes:

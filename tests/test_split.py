@@ -211,6 +211,11 @@ def test_a_table_that_nobody_filled_in_is_refused(content: str, flat: Path, tmp_
     ):
         split.split(settings(), flat, layout.SPLIT, answered=tmp_path / "labels.csv")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"^labels\.file=.*empty: no label in it"):
+    with pytest.raises(UserError, match=r"^labels\.file=.*empty: no label in it; fill in"):
+        split.split(settings(), flat, layout.SPLIT, answered=tmp_path / "empty")
+    (tmp_path / "empty" / "labels.txt").touch()
+    with pytest.raises(
+        UserError, match=r"empty: no label in it \(passed over labels\.txt; answers are \.csv, .*\); fill"
+    ):
         split.split(settings(), flat, layout.SPLIT, answered=tmp_path / "empty")
     assert not layout.SPLIT.exists()

@@ -18,7 +18,7 @@ _READERS: dict[str, Callable[[Path], tuple[list[Answer], list[str]]]] = {
     ".json": label_studio.read,
 }
 # a person's work may be in these, and only there
-_SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers"}
+_SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".gsheet"}
 # beside the answers, by stages.export
 _PAGES = {"index.html", "config.xml"}
 

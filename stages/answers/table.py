@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from stages.answers._answer import Answer, text_of, tidy
@@ -11,25 +12,30 @@ from stages.base.cells import unguarded
 from stages.base.errors import UserError
 
 _WANTED = ("image", "label")
+# by which Excel is told the separator; the head, on the next line, tells it as well
+_SAID = re.compile(r'"?sep=."?[,;\t]*(\r\n|\r|\n)', re.IGNORECASE)
 
 
 def read(path: Path) -> tuple[list[Answer], list[str]]:
     """The rows that name an image, and no note: none where no row has a label, as nobody has worked on the table.
     Separated by commas, semicolons (Excel in much of Europe) or tabs, with any line ends.
 
-    A head names the columns; only `image` and `label` are read. A row may end early, as spreadsheets leave out empty
-    last cells. The apostrophe that stands before what would be a formula is taken off. Raises UserError, with the
-    line's number.
+    A head names the columns, after a line `sep=;` perhaps; only `image` and `label` are read. A row may end early, as
+    spreadsheets leave out empty last cells. The apostrophe that stands before what would be a formula is taken off.
+    Raises UserError, with the line's number.
     """
     text = text_of(path)
-    separator, head = _head(text, path)
+    said = _SAID.match(text)
+    lines = 1 if said else 0
+    text = text[said.end() :] if said else text
+    separator, head = _head(text, path, lines + 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     image, label = (head.index(name) for name in _WANTED)
     found = []
     try:
         next(reader)
         for row in reader:
-            where = f"{path}, line {reader.line_num}"
+            where = f"{path}, line {lines + reader.line_num}"
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) > len(head) or (len(row) < len(head) and not _ends_early(row, head)):
@@ -41,7 +47,7 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
             elif answer.label:
                 raise UserError(f"{where}: the label {answer.label!r} without an image; fill in its path")
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: not CSV: {error}; mend or remove the line") from None
+        raise UserError(f"{path}, line {lines + reader.line_num}: not CSV: {error}; mend or remove the line") from None
     return (found if any(one.label for one in found) else []), []
 
 
@@ -61,17 +67,17 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _head(text: str, path: Path) -> tuple[str, list[str]]:
+def _head(text: str, path: Path, line: int) -> tuple[str, list[str]]:
     """The separator, and the names of the columns, in small letters."""
     first = next(io.StringIO(text, newline=""), "")
     for separator in ",;\t":
         try:
             names = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
         except csv.Error as error:
-            raise UserError(f"{path}, line 1: not CSV: {error}; mend the line") from None
+            raise UserError(f"{path}, line {line}: not CSV: {error}; mend the line") from None
         if {"annotation_id", "lead_time"} <= set(names):
             raise UserError(f"{path}: Label Studio's {path.suffix[1:].upper()}; export it from there as JSON")
         if all(names.count(name) == 1 for name in _WANTED):
             return separator, names
     wanted = "the first line must name the columns image and label, each once"
-    raise UserError(f"{path}, line 1: {wanted}, separated by commas, semicolons or tabs")
+    raise UserError(f"{path}, line {line}: {wanted}, separated by commas, semicolons or tabs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stages.base.errors import UserError
@@ -20,12 +20,13 @@ LONGEST_NAME, LONGEST = 255, 4095
 def check_texts(raw: object, file: object) -> None:
     """Raises UserError for a key that YAML reads as a number, a boolean, a date or null: DVC makes no stage of such a
     block, and says nothing. And for texts, keys or values, that are empty or that no file system takes as a name."""
-    for where, key in _keys(raw):
-        if not isinstance(key, str):
+    for where, key, value in _walk(raw):
+        if not isinstance(key, str | _Place):
             raise UserError(f"{file}: {where}: a key must be a text; put it in quotes, or give it another name")
-        _check_text(key, LONGEST_NAME, file, shown(where))
-    for where, text in _texts(raw):
-        _check_text(text, LONGEST, file, f"{where}={shown(text)}")
+        if isinstance(key, str):
+            _check_text(key, LONGEST_NAME, file, shown(where))
+        if isinstance(value, str):
+            _check_text(value, LONGEST, file, f"{where}={shown(value)}")
 
 
 def _check_text(text: str, longest: int, file: object, where: str) -> None:
@@ -38,18 +39,9 @@ def _check_text(text: str, longest: int, file: object, where: str) -> None:
         raise UserError(f"{file}: {where}: is longer than {longest:,} bytes; shorten it")
 
 
-def _texts(raw: object, where: str = "") -> Iterator[tuple[str, str]]:
-    """Every value that is a text, with the steps to it."""
-    steps = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
-    for key, value in steps:
-        if isinstance(value, str):
-            yield f"{where}{key}", value
-        yield from _texts(value, f"{where}{key}.")
-
-
 def check_seen(raw: object, file: object) -> None:
     """Raises UserError for a key that DVC's run cache passes over. Of known keys only those that people name can be."""
-    for where, key in _keys(raw):
+    for where, key, _ in _walk(raw):
         if key in HIDDEN and where not in DECLARED:
             way = "give it another name"
             if where.startswith("split.imbalance."):
@@ -57,11 +49,16 @@ def check_seen(raw: object, file: object) -> None:
             raise UserError(f"{file}: {where}: DVC's run cache passes over a key of this name; {way}")
 
 
-def _keys(raw: object, where: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of every mapping, with the steps to it."""
-    steps = raw.items() if isinstance(raw, dict) else enumerate(raw) if isinstance(raw, list) else ()
+class _Place(int):
+    """A place in a list, which is no key that anyone wrote."""
+
+
+def _walk(raw: object, where: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Everything at any depth: the steps to it, its key, and its value."""
+    steps: Iterable[tuple[Any, Any]] = raw.items() if isinstance(raw, dict) else ()
+    if isinstance(raw, list):
+        steps = ((_Place(place), value) for place, value in enumerate(raw))
     for key, value in steps:
-        step = f"{where}{key if isinstance(key, str) else shown(key)}"
-        if isinstance(raw, dict):
-            yield step, key
-        yield from _keys(value, f"{step}.")
+        step = f"{where}{key if isinstance(key, str | _Place) else shown(key)}"
+        yield step, key, value
+        yield from _walk(value, f"{step}.")

@@ -46,9 +46,11 @@ class Round:
 
 class Settings(Block):
     """`rounds` divide `epochs` evenly, what is over falls to the last; the first round has true labels alone. The
-    learning rate runs through its whole course, warm-up included, in each round.
+    learning rate runs through its whole course, warm-up included, in each round. Of active rounds that go on
+    (`rounds.restart: false`), each but the first begins with the weights and the pseudo-labels of the one before.
 
-    `restart`: whether each round begins with the weights that the run began with, and the optimiser anew.
+    `restart`: whether each further round begins with the weights that the run began with, before any active round, and
+    the optimiser anew.
     `grow`: percentile gives pseudo-labels anew in each round, in round r (from 0) to the share r * add of the
     unlabelled images; most_confident adds `add` of them (a number, or a share of the unlabelled) to those that have
     one. `threshold`: only where the largest softmax is at least this; the paper's fixed threshold is percentile with

@@ -29,7 +29,7 @@ class Settings(Density):
 
 def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
     """Clusters are as scikit-learn's DBSCAN has them, but that an image on the border of several is of the one whose
-    dense image is nearest."""
+    dense image is nearest, and that zeros, of which a cosine says nothing, are copies of each other."""
     return _density.select(cluster, features, budget, settings, seed=seed, device=device)
 
 

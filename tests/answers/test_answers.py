@@ -64,7 +64,7 @@ def test_answers_that_a_system_keeps_are_passed_over(tmp_path: Path, place: str)
     assert [one.label for one in read(tmp_path)] == ["cat"]
 
 
-@pytest.mark.parametrize("name", ["labels.xlsx", "labels.XLS", "answers.ods", "labels.numbers"])
+@pytest.mark.parametrize("name", ["labels.xlsx", "labels.XLS", "answers.ods", "labels.numbers", "labels.gsheet"])
 def test_a_spreadsheet_without_an_answer_beside_it_is_refused(name: str, tmp_path: Path) -> None:
     for batch, label in (("1", "cat"), ("2", "")):
         (tmp_path / batch).mkdir()

@@ -28,6 +28,24 @@ def test_as_browsers_editors_and_spreadsheets_write_it(tmp_path: Path, separator
     assert found(path, text) == [("a/1.png", "cat", f"{path}, line 2"), ("b, c.png", "dog", f"{path}, line 4")]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "first", ["{mark}sep={separator}", '{mark}"sep={separator}"', "{mark}SEP={separator}{separator}"]
+)
+def test_a_line_that_tells_excel_the_separator_is_passed_over(
+    tmp_path: Path, first: str, separator: str, end: str
+) -> None:
+    path = tmp_path / "labels.csv"
+    rows = [first.format(mark="\ufeff", separator=separator), "image,label", "1.png,cat", "2.png,", "3.png,sep=x"]
+    text = end.join(rows[:1] + [row.replace(",", separator) for row in rows[1:]])
+    assert found(path, text) == [("1.png", "cat", f"{path}, line 3"), ("3.png", "sep=x", f"{path}, line 5")]
+    with pytest.raises(UserError, match="line 2: the first line must name the columns"):
+        found(path, text.replace("label", "class"))
+    with pytest.raises(UserError, match="line 3: the label 'cat' without an image"):
+        found(path, text.replace("1.png", ""))
+
+
 def test_columns_in_any_order_and_lines_without_anything(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     text = "Label, note ,Image\ncat,,1.png\n,,\n\n  big   cat ,x, 2.png \n,,3.png\n"

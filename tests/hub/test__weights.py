@@ -1,5 +1,4 @@
 import pickle
-import random
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from safetensors.torch import save_file
 from stages import hub
 from stages.base.errors import UserError
 from stages.hub import _weights
+from tests.damage import refusals
 
 
 def test_the_wrappers_of_training_scripts_are_taken_off(tmp_path: Path) -> None:
@@ -49,20 +49,7 @@ def test_damage_ends_in_one_line(tmp_path: Path, name: str) -> None:
         save_file(tensors, path)
     else:
         torch.save(tensors, path, _use_new_zipfile_serialization=name == "new.pth")
-    whole = path.read_bytes()
-    refused = 0
-    for seed in range(150):
-        draw = random.Random(f"{name}, {seed}")
-        found = bytearray(whole)
-        for _ in range(draw.choice([1, 1, 4])):
-            found[draw.randrange(len(found))] = draw.randrange(256)
-        path.write_bytes(found)
-        try:
-            _weights.read(path)
-        except UserError as error:
-            assert name in str(error) and "\n" not in str(error)
-            refused += 1
-    assert refused
+    assert refusals(path, _weights.read, range(150))
 
 
 @pytest.mark.parametrize(

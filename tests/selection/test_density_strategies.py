@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from stages.base import families
 from stages.base.errors import UserError
-from stages.selection import Selection
+from stages.selection import Selection, _density, dbscan
 from tests.blocks import settings
 
 CPU = torch.device("cpu")
@@ -28,9 +28,14 @@ def clouds(sizes: tuple[int, ...] = (150, 80, 40), dims: int = 12, noise: int = 
     return np.concatenate([*parts, rng.uniform(-6, 9, (noise, dims))]).astype(np.float32)
 
 
+def plain(strategy: str, **changes: Any) -> Any:
+    return settings(
+        "strategies", strategy, **{"normalise": False, "reduction": "none", "metric": "euclidean"} | changes
+    )
+
+
 def select(strategy: str, pool: np.ndarray, budget: int = 10, **changes: Any) -> Selection:
-    plain = {"normalise": False, "reduction": "none", "metric": "euclidean"}
-    block = settings("strategies", strategy, **plain | changes)
+    block = plain(strategy, **changes)
     return families.load("selection", strategy).select(pool, budget, block, seed=0, device=CPU)
 
 
@@ -53,6 +58,32 @@ class TestDBSCAN:
         for eps, min_samples in {"euclidean": [(0.9, 4), (1.5, 8)], "cosine": [(0.01, 4), (0.03, 8)]}[metric]:
             theirs = cluster.DBSCAN(eps=eps, min_samples=min_samples, metric=metric).fit_predict(pool.astype(float))
             assert_same(select("dbscan", pool, metric=metric, eps=eps, min_samples=min_samples), theirs)
+
+    @pytest.mark.parametrize(("metric", "radii"), [("euclidean", (1, 1.5, 2)), ("cosine", (0.01, 0.06, 0.21))])
+    def test_of_small_pools_with_ties_and_copies(self, metric: str, radii: tuple[float, ...]) -> None:
+        """The same are dense and the same are noise, and the dense ones fall into the same parts; one on a border is of
+        the part of a dense one that is nearest. By cosine, no eps here is a distance, which rounds either way."""
+        parts = borders = 0
+        for seed in range(40):
+            rng = np.random.default_rng(seed)
+            count, min_samples, eps = int(rng.integers(7, 60)), int(rng.integers(2, 7)), float(rng.choice(radii))
+            points = rng.integers(0, 7, (count, 3)).astype(float)
+            points = points[rng.integers(0, count, count)] + (metric == "cosine")  # of zeros, cosines say nothing
+            theirs = cluster.DBSCAN(eps=eps, min_samples=min_samples, metric=metric).fit(points)
+            block = plain("dbscan", metric=metric, eps=eps, min_samples=min_samples)
+            space = _density.space(points.astype(np.float32), block, seed=0, device=CPU)
+            found = dbscan.cluster(space, block).clusters
+            np.testing.assert_array_equal(found < 0, theirs.labels_ < 0)
+            dense = np.isin(np.arange(count), theirs.core_sample_indices_)
+            both = set(zip(found[dense], theirs.labels_[dense], strict=True))
+            assert len(both) == len(set(found[dense])) == len(set(theirs.labels_[dense]))
+            distances = torch.cdist(space.double(), space[torch.from_numpy(dense)].double()).numpy()
+            for image in np.flatnonzero(~dense & (found >= 0)):
+                near = distances[image] <= distances[image].min() + 1e-6
+                assert found[image] in found[dense][near]
+                borders += 1
+            parts += len(both)
+        assert parts > 40 and borders > 20
 
     def test_an_image_on_the_border_of_two_is_of_the_nearer(self) -> None:
         right, left, between = [1.92, 2, 2.1, 2.2], [0, 0.1, 0.2, 0.3], [1.1]
