@@ -25,11 +25,12 @@ def cloud(n: int, dims: int = 12) -> Tensor:
     return torch.randn(n, dims, generator=torch.Generator().manual_seed(0))
 
 
-FOLLOWED = pytest.mark.parametrize("followed", [4, 64, 1024])
+FOLLOWED = pytest.mark.parametrize("followed", [4, 32, 1024])
 POINTS = pytest.mark.parametrize(
     "points",
     [
         pytest.param(cloud(500), id="cloud"),
+        pytest.param(torch.nn.functional.normalize(cloud(500)), id="all about as far from each other"),
         pytest.param(cloud(500) + 1000, id="far from the origin"),
         pytest.param(torch.cat([cloud(499), torch.full((1, 12), 1e6)]), id="one far outlier"),
         pytest.param(cloud(40).repeat(12, 1), id="fewer distinct points than centres"),
