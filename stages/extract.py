@@ -1,7 +1,8 @@
 """Features of the pool and of the validation part by one extractor, and how good they are.
 
 `python -m stages.extract <extractor>` reads raw, split and the encoder that the extractor names, never the test images;
-writes data/features/<extractor>/: pool.npy and validation.npy (float32 [N, d]), quality.json and speed.json.
+writes data/features/<extractor>/: pool.npy and validation.npy (float32 [N, d]), coverage.json (the
+radius within which a chosen image covers others), quality.json and speed.json.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
 from stages.extractors import Rows, member
 from stages.measures.features import quality
+from stages.measures.radius import common_radius
 from stages.project import layout, params
 from stages.training.device import autocast, half, pick
 
@@ -40,10 +42,13 @@ def main() -> None:
         raise UserError(f"extractor {name} gave numbers that are not finite; set compute.precision=fp32")
     of_pool, of_validation = features[: len(pool.indices)], features[len(pool.indices) :]
     figures = quality(of_pool, pool.labels, of_validation, validation.labels, seed=seed, device=device)
+    radius = common_radius(of_pool, pool.first, device)
 
     with whole_folder(layout.FEATURES / name) as folder:
         np.save(folder / "pool.npy", of_pool)
         np.save(folder / "validation.npy", of_validation)
+        # apart from the quality, which changes with the labels
+        layout.write_json(folder / "coverage.json", {"radius": radius})
         layout.write_json(folder / "quality.json", {"extractor": name, **figures})
         # apart from the quality, which is the same in every run
         rate = round(len(images) / seconds, 1)

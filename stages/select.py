@@ -21,7 +21,7 @@ from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
 from stages.geometry.neighbours import nearest
 from stages.measures.choice import quality
-from stages.measures.worth import common_radius, worth
+from stages.measures.worth import worth
 from stages.project import former, kept, layout, params
 from stages.selection import Selection, choose, full_ranking, member
 from stages.training.device import pick
@@ -47,12 +47,12 @@ def main() -> None:
         raise UserError(f"{path}: {len(features)} rows for {len(pool.labels)} images of the pool; run `dvc repro`")
     budget = parameters.labels.count(len(features), len(classes))
     validation_features, validation_labels = _validation(settings.extractor)
+    radius = _radius(settings.extractor)
 
     strategy = member(settings.strategy)
     selections = choose(strategy, features, budget, settings, first=pool.first, seeds=parameters.seeds, device=device)
     # a photo that stands in the pool sixty times is one to cover
     once = np.flatnonzero(pool.first == np.arange(len(pool.first)))
-    radius = common_radius(features[once], device)
     points = torch.from_numpy(features).to(device)
     figures, notes = [], []
     for seed, selection in zip(parameters.seeds, selections, strict=True):
@@ -110,6 +110,16 @@ def _validation(extractor: str) -> tuple[np.ndarray, np.ndarray]:
     if len(features) != len(labels):
         raise UserError(f"{path}: {len(features)} rows for {len(labels)} images; run `dvc repro`")
     return features, labels
+
+
+def _radius(extractor: str) -> float:
+    """Within which a chosen image covers others; one for all choices by these features."""
+    path = layout.FEATURES / extractor / "coverage.json"
+    found = kept.read_json(path, "radius")["radius"]
+    with kept.intact(path):
+        if not isinstance(found, float) or not 0 <= found < np.inf:
+            raise ValueError("its radius is no distance")
+    return found
 
 
 def _chosen(seed: int, selection: Selection, names: np.ndarray) -> Iterator[dict[str, object]]:

@@ -13,6 +13,7 @@ import torch
 from stages import encoders, extract
 from stages.base.errors import UserError
 from stages.extractors import pixels, pretrained
+from stages.measures.radius import common_radius
 from stages.project import kept, layout, params
 from stages.training.device import Compute
 
@@ -59,6 +60,7 @@ def stage(name: str, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_stage_writes_features_and_quality(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = stage("pixels", monkeypatch)
     assert sorted(path.name for path in folder.iterdir()) == [
+        "coverage.json",
         "pool.npy",
         "quality.json",
         "speed.json",
@@ -71,6 +73,8 @@ def test_the_stage_writes_features_and_quality(project: Path, monkeypatch: pytes
     said = kept.read_json(folder / "quality.json")
     assert said["extractor"] == "pixels"
     assert [said[key] for key in MEASURED] == pytest.approx([1] * 6)
+    radius = common_radius(np.load(folder / "pool.npy"), np.arange(60), torch.device("cpu"))
+    assert kept.read_json(folder / "coverage.json") == {"radius": radius}
     assert kept.read_json(folder / "speed.json")["images_per_second"] > 0
 
 
@@ -90,7 +94,9 @@ def test_two_runs_give_the_same_features_and_quality(project: Path, monkeypatch:
     kept = []
     for _ in range(2):
         folder = stage("ours", monkeypatch)
-        kept.append([(folder / name).read_bytes() for name in ("pool.npy", "validation.npy", "quality.json")])
+        kept.append(
+            [(folder / name).read_bytes() for name in ("pool.npy", "validation.npy", "coverage.json", "quality.json")]
+        )
     assert kept[0] == kept[1]
 
 

@@ -16,6 +16,7 @@ import torch
 from stages import select
 from stages.base import families
 from stages.base.errors import UserError
+from stages.measures.radius import common_radius
 from stages.project import kept, layout, params
 from stages.selection import Selection, choose, full_ranking
 from stages.supervision.budget import Labels
@@ -49,9 +50,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def give_features(features: np.ndarray) -> None:
-    (layout.FEATURES / "any").mkdir(parents=True, exist_ok=True)
-    np.save(layout.FEATURES / "any" / "pool.npy", features)
+def give_features(features: np.ndarray, first: np.ndarray | None = None) -> None:
+    folder = layout.FEATURES / "any"
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "pool.npy", features)
+    radius = common_radius(features, np.arange(len(features)) if first is None else first, torch.device("cpu"))
+    layout.write_json(folder / "coverage.json", {"radius": radius})
 
 
 def give_labels(labels: np.ndarray) -> None:
@@ -217,7 +221,7 @@ def test_features_that_are_not_finite_are_refused(
 ) -> None:
     features = np.ones((IMAGES, 2), np.float32)
     features[4, 1] = broken
-    give_features(features)
+    np.save(layout.FEATURES / "any" / "pool.npy", features)
     with pytest.raises(UserError, match=r"features/any/pool\.npy: features of 1 images are not finite"):
         stage("random", monkeypatch)
     assert not layout.SELECTION.exists()
@@ -250,19 +254,21 @@ def test_no_validation_image_leaves_out_what_it_would_judge(project: Path, monke
     assert all(one["balance"] > 0 and one["coverage"] > 0 for one in said["seeds"])
 
 
-def test_the_radius_is_the_same_for_all_strategies_and_budgets(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    radii = []
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_the_radius_is_that_of_the_features(name: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout.write_json(layout.FEATURES / "any" / "coverage.json", {"radius": 0.25})
+    said = kept.read_json(stage(name, monkeypatch) / "quality.json")["seeds"]
+    assert [one["coverage_radius"] for one in said] == [0.25] * 2
 
-    def worth(*_: object, radius: float, **__: object) -> tuple[dict[str, float], list[str]]:
-        radii.append(radius)
-        return {}, []
 
-    monkeypatch.setattr(select, "worth", worth)
-    for name in STRATEGIES:
-        for budget in (9, 30):
-            give_budget(monkeypatch, budget)
-            stage(name, monkeypatch)
-    assert len(radii) == 2 * 2 * len(STRATEGIES) and len(set(radii)) == 1
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"radius": NaN}', '{"radius": -1.0}', '{"radius": "1"}', '{"radius": [1]}']
+)
+def test_a_broken_radius_is_refused(content: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (layout.FEATURES / "any" / "coverage.json").write_text(content)
+    with pytest.raises(UserError, match=r"coverage\.json is broken \(.*\); remove it and run `dvc repro extract@any`"):
+        stage("random", monkeypatch)
+    assert not layout.SELECTION.exists()
 
 
 @pytest.mark.parametrize("scale", [0.01, 1, 1000])
@@ -286,9 +292,10 @@ def test_coverage_is_by_a_radius_of_the_features_own_scale(
 
 
 def test_missing_features_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (layout.FEATURES / "any" / "pool.npy").unlink()
-    with pytest.raises(UserError, match=r"pool\.npy is missing"):
-        stage("random", monkeypatch)
+    for name in ("coverage.json", "pool.npy"):
+        (layout.FEATURES / "any" / name).unlink()
+        with pytest.raises(UserError, match=rf"any/{name} is missing; run `dvc repro extract@any`"):
+            stage("random", monkeypatch)
 
 
 @pytest.mark.parametrize("arguments", [[], ["random", "more"], ["randm"], ["random", "--seed", "1"]])
@@ -310,9 +317,8 @@ def test_full_ranking_keeps_the_order_of_the_chosen() -> None:
 def photos(monkeypatch: pytest.MonkeyPatch, of: np.ndarray) -> None:
     """A pool of pictures in 2 clouds, of which each is a copy of that of its number `of`."""
     noise = np.random.default_rng(0).standard_normal((len(of), 6)) + 8 * np.eye(2, 6)[np.arange(len(of)) % 2]
-    give_features(noise[of].astype(np.float32))
-    give_labels(np.arange(len(of)) % 3)
     first = np.array([of.tolist().index(one) for one in of])
+    give_features(noise[of].astype(np.float32), first)
     np.savez(layout.SPLIT / "pool.npz", indices=np.arange(len(of)), labels=np.arange(len(of)) % 3, first=first)
     np.save(layout.RAW / "train" / "names.npy", np.array([f"photo-{i}.jpg" for i in range(len(of))]))
     np.save(layout.FEATURES / "any" / "validation.npy", np.zeros((9, 6), np.float32))

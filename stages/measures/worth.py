@@ -7,25 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.base import draws
-from stages.geometry.neighbours import knn_accuracy, nearest
+from stages.geometry.neighbours import knn_accuracy
 from stages.measures.choice import told_enough
 from stages.measures.linear_probe import probe_accuracy
-
-SHARE = 0.01  # of the pool, the nearest of which lie within the radius of the median image
-SAMPLE = 1000  # images that the radius is measured at
-
-
-def common_radius(features: np.ndarray, device: torch.device) -> float:
-    """A Euclidean distance that hangs on the features [n, d] of the pool's pictures alone, copies once, so that it is
-    one for all strategies, budgets and seeds: within it lie the nearest 1 %, in the median of a fixed sample. 0 where
-    most have the same features."""
-    n = len(features)
-    points = torch.from_numpy(features).to(device)
-    sample = np.sort(draws.rng(0, "measures.common_radius").choice(n, min(SAMPLE, n), replace=False))
-    others = min(max(1, round(SHARE * n)), n - 1)
-    distances, _ = nearest(points[torch.from_numpy(sample).to(device)], points, 1 + others)  # the first is itself
-    return distances[:, -1].median().item()
 
 
 def worth(

@@ -10,7 +10,8 @@ import torch
 
 from stages.geometry.neighbours import nearest
 from stages.measures.linear_probe import probe_accuracy
-from stages.measures.worth import common_radius, worth
+from stages.measures.radius import common_radius
+from stages.measures.worth import worth
 
 CPU = torch.device("cpu")
 LINE = np.array([[0.0, 1.0], [1.0, 1.0], [10.0, 1.0], [13.0, 1.0]], np.float32)
@@ -98,23 +99,9 @@ def test_accuracies_are_those_of_scikit_learn() -> None:
     assert min(found["one_nn"], found["linear_probe"]) > 0.6
 
 
-def test_the_median_image_has_a_hundredth_of_the_pool_within_the_radius() -> None:
-    pool = np.random.default_rng(0).standard_normal((700, 4)).astype(np.float32)
-    distances = np.linalg.norm(pool[:, None].astype(np.float64) - pool[None], axis=2)
-    expected = np.quantile(np.sort(distances, axis=1)[:, 7], 0.5, method="lower")  # column 0 is the image itself
-    assert common_radius(pool, CPU) == pytest.approx(expected, rel=1e-5)
-
-
-def test_of_a_large_pool_a_fixed_sample_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = np.random.default_rng(0).standard_normal((3000, 4)).astype(np.float32)
-    first, again = (common_radius(pool, CPU) for _ in range(2))
-    monkeypatch.setattr("stages.measures.worth.SAMPLE", 3000)
-    assert first == again == pytest.approx(common_radius(pool, CPU), rel=0.05)
-
-
 @pytest.mark.parametrize("count", [1, 2, 30])
 def test_pools_of_few_images_and_of_equal_ones_have_a_radius_and_coverage_if_it_says_something(count: int) -> None:
-    radius = common_radius(np.ones((count, 3), np.float32), CPU)
+    radius = common_radius(np.ones((count, 3), np.float32), np.arange(count), CPU)
     assert radius == 0
     same = np.ones((count, 3), np.float32)
     zeros = np.zeros(count, int)
