@@ -67,8 +67,8 @@ lock: ## make requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --extra dev pyproject.toml --constraint requirements.constraints --output-file requirements.lock
 
-clean: ## remove what unfinished runs left to go on from, and the demo
-	rm -rf .scratch .demo
+clean: ## remove what unfinished runs left to go on from, the vectors of frozen encoders, and the demo
+	rm -rf .scratch .vectors .demo
 	find data -name '.*.partial' -prune -exec rm -rf {} +
 
 .PHONY: help env repro demo test processors browser lint bench lock clean

@@ -7,6 +7,7 @@ confusion.csv (all seeds together) and embedding.npz (of the first seed, for the
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import torch
 from stages.base import draws
 from stages.base.errors import run
 from stages.base.files import whole_folder
+from stages.embedding.store import shared
+from stages.embedding.stored import Stored
 from stages.measures import model, novelty, predictions
 from stages.project import kept, layout, params
 from stages.training import measure, saved
@@ -32,8 +35,11 @@ def main() -> None:
     classes = layout.description()["classes"]
     parameters.check_classes(classes)
     test, pool = layout.part("test"), layout.part("pool")
-    images, database = (Images(part.packed, part.indices, device) for part in (test, pool))
+    store = shared()
+    # an encoder that training moved is another for each seed, and asked for once
+    opened = Images if settings.moves_encoder else partial(Stored, store=store)
     in_half = half(parameters.compute, device)
+    images, database = (opened(part.packed, part.indices, device, half=in_half) for part in (test, pool))
     seeds: list[dict[str, Any]] = []
     guesses: list[np.ndarray] = []
     shown: torch.Tensor | None = None
@@ -45,10 +51,10 @@ def main() -> None:
         figures = model.of_history(history)
         predicted = np.empty(0, np.int64)
         if len(images):
-            embedding = measure.embed(encoder, images, in_half)
+            embedding = images.vectors(encoder)
             predicted = measure.classify(head, embedding)
             shown = embedding if shown is None else shown
-            reference = measure.embed(encoder, database, in_half)
+            reference = database.vectors(encoder)
             figures |= model.of_embedding(
                 embedding, test.labels, reference, pool.labels, len(classes), wanted.neighbours, seed
             )
@@ -65,6 +71,7 @@ def main() -> None:
         seeds.append({"seed": seed, "scores": figures, "per_class": each})
         guesses.append(predicted)
 
+    store.report()
     unknown = int((test.labels < 0).sum())
     notes = [f"{unknown} test images without a label are left out"] if unknown else []
     if not (test.labels >= 0).any():

@@ -17,6 +17,8 @@ from stages import answers, handout
 from stages.base import families
 from stages.base.cells import unguarded
 from stages.base.errors import UserError, run
+from stages.embedding.store import shared
+from stages.embedding.stored import Stored
 from stages.handout import Handout, Origin, batch
 from stages.handout.batch import Answered, Choice, Pool
 from stages.handout.pictures import Reader
@@ -25,6 +27,7 @@ from stages.project import kept, layout, params
 from stages.project.params import Params
 from stages.training import saved
 from stages.training.device import half, pick
+from stages.training.images import Images
 
 MOST = 2000  # images at once: a page that a browser still scrolls, and more than people label before the next choice
 
@@ -124,7 +127,9 @@ def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> T
     if list(kept.read_json(folder / "introduced.json")) != classes:
         raise UserError(f"--model {model}: it was trained for other classes than the data have now; {again}")
     device = pick(parameters.compute)
-    return Trained(encoder, head, settings.acquisition, device, half(parameters.compute, device))
+    kind = Images if settings.moves_encoder else partial(Stored, store=shared())
+    opened = partial(kind, device=device, half=half(parameters.compute, device))
+    return Trained(encoder, head, settings.acquisition, device, opened)
 
 
 def _data(max_pixels: float) -> tuple[str, Reader | None]:

@@ -14,11 +14,13 @@ import numpy as np
 
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
-from stages.extractors import Rows, member
+from stages.embedding.store import shared
+from stages.embedding.stored import Stored
+from stages.extractors import member
 from stages.measures.features import quality
 from stages.measures.radius import common_radius
 from stages.project import layout, params
-from stages.training.device import autocast, half, pick
+from stages.training.device import half, pick
 
 
 def main() -> None:
@@ -34,10 +36,13 @@ def main() -> None:
         weights = layout.seed_folder(weights, seed)
 
     # both parts lie in the same packed array, so that the network is made once
-    images = Rows(pool.packed, np.concatenate([pool.indices, validation.indices]))
-    with autocast(device, half(parameters.compute, device)):
-        features = member(settings.extractor).extract(images, settings, weights, device)
-    seconds = time.perf_counter() - images.first_read
+    rows = np.concatenate([pool.indices, validation.indices])
+    store = shared()
+    images = Stored(pool.packed, rows, device, half=half(parameters.compute, device), store=store)
+    began = time.perf_counter()
+    features = member(settings.extractor).extract(images, settings, weights).cpu().numpy()
+    seconds = time.perf_counter() - began
+    store.report()
     if not np.isfinite(features).all():
         raise UserError(f"extractor {name} gave numbers that are not finite; set compute.precision=fp32")
     of_pool, of_validation = features[: len(pool.indices)], features[len(pool.indices) :]
@@ -51,9 +56,10 @@ def main() -> None:
         layout.write_json(folder / "coverage.json", {"radius": radius})
         layout.write_json(folder / "quality.json", {"extractor": name, **figures})
         # apart from the quality, which is the same in every run
-        rate = round(len(images) / seconds, 1)
+        made, took = (store.made, store.seconds) if store.found + store.made else (len(images), seconds)
+        rate = round(made / took, 1) if made else None
         layout.write_json(folder / "speed.json", {"images_per_second": rate, "device": str(device)})
-    print(f"{name}: {figures['dimensions']} dimensions, {rate} images/s")
+    print(f"{name}: {figures['dimensions']} dimensions")
 
 
 if __name__ == "__main__":

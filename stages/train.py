@@ -14,13 +14,14 @@ from safetensors.torch import save_file
 from stages import acquisition, encoders
 from stages.base.errors import UserError, run
 from stages.base.files import whole_file
+from stages.embedding.store import shared
+from stages.embedding.stored import Stored
 from stages.learning.job import Job
 from stages.learning.rounds import Plan, alternate
 from stages.project import estimate, kept, layout, lineage, params
 from stages.supervision.exposure import Told
 from stages.training import checkpoint, measure, workers
 from stages.training.device import half, pick
-from stages.training.images import Images
 from stages.training.loop import Hardware
 
 
@@ -81,15 +82,18 @@ def main() -> None:
         spent = f"labels.budget={parameters.labels.budget} is spent with rounds.start={parameters.rounds.start}"
         print(f"models.{name}: {spent}: one round, and nothing is asked", file=sys.stderr)
 
+    store = shared()
     with workers.output(f"train-{name}", checkpoint.key(stamp, inputs), target) as (scratch, folder):
-        images, held_out = (Images(part.packed, part.indices, device) for part in (pool, validation))
+        images, held_out = (
+            Stored(part.packed, part.indices, device, half=hardware.half, store=store) for part in (pool, validation)
+        )
         for seed in workers.mine(parameters.seeds):
             seed_folder = layout.seed_folder(folder, seed)
             start_folder = layout.seed_folder(start, seed)
-            learn = partial(job.learn, seed, start_folder, images, measure.Embedded(held_out, hardware.half))
+            learn = partial(job.learn, seed, start_folder, images, measure.Embedded(held_out))
             if settings.follows == "rounds":
                 query = partial(acquisition.ask, settings=settings.acquisition, first=pool.first)
-                embedded = measure.Embedded(images, hardware.half)
+                embedded = measure.Embedded(images)
                 classifier, history, queries = alternate(
                     plans[seed], learn, partial(job.tell, seed), query, embedded, scratch
                 )
@@ -105,6 +109,7 @@ def main() -> None:
             layout.write_table(seed_folder / "history.csv", history)
             introduced = first[seed].world.introduced(pool.labels, len(classes))
             layout.write_json(seed_folder / "introduced.json", dict(zip(classes, introduced, strict=True)))
+    store.report()
 
 
 if __name__ == "__main__":

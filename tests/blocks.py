@@ -19,7 +19,6 @@ IMAGENET: dict[str, Any] = {
     "standardise": True,
     "normalise": False,
     "layer": "pool",
-    "batch_size": 4,
 }
 
 

@@ -78,10 +78,11 @@ def opened(folder: Path) -> dict[str, list[str]]:
 
 
 def own(path: str) -> bool:
-    """Whether it is the parameters, or what a stage works at."""
+    """Whether it is the parameters, or what a stage works at or spares itself."""
     return (
         path == "params.yaml"
         or within(path, ".scratch")
+        or within(path, ".vectors")
         or ".partial" in {Path(one).suffix for one in Path(path).parts}
     )
 

@@ -16,6 +16,7 @@ from stages.extractors import pixels, pretrained
 from stages.measures.radius import common_radius
 from stages.project import kept, layout, params
 from stages.training.device import Compute
+from tests.images import of
 
 MEASURED = ("knn_euclidean", "knn_cosine", "linear_probe", "kmeans_accuracy", "kmeans_nmi", "kmeans_ari")
 
@@ -80,12 +81,11 @@ def test_the_stage_writes_features_and_quality(project: Path, monkeypatch: pytes
 
 def test_the_encoder_is_that_of_the_first_seed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = stage("ours", monkeypatch)
-    images = layout.part("validation").images()
+    images = of(layout.part("validation").images())
     wanted = pretrained.extract(
         images,
         pretrained.Settings(extractor="pretrained", weights="encoders/simclr"),
         layout.ENCODERS / "simclr" / "seed-5",
-        torch.device("cpu"),
     )
     np.testing.assert_allclose(np.load(folder / "validation.npy"), wanted, rtol=1e-3, atol=1e-5)
 
@@ -101,7 +101,7 @@ def test_two_runs_give_the_same_features_and_quality(project: Path, monkeypatch:
 
 
 def test_features_that_are_not_finite_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pixels, "extract", lambda images, *_: np.full((len(images[:]), 2), np.nan, np.float32))
+    monkeypatch.setattr(pixels, "extract", lambda images, *_: torch.full((len(images), 2), torch.nan))
     with pytest.raises(UserError, match="pixels gave numbers that are not finite"):
         stage("pixels", monkeypatch)
     assert not (layout.FEATURES / "pixels").exists()

@@ -17,12 +17,13 @@ ROOMS = [
     "answers",  # what people return
     "hub",  # models of other libraries
     "encoders",
-    "extractors",
     "geometry",  # distances, neighbours, clusters; no label
     "supervision",  # what a model is shown and told: budget, schedule, rounds
     "selection",  # what a strategy chooses; stands before `measures`, and so sees no label
     "acquisition",  # what a model queries; sees which images have a label, and never which
     "training",  # the loop, and what it needs
+    "embedding",  # what frozen encoders make of images, each embedded once
+    "extractors",
     "modules",  # parts of networks and losses that methods and regimes share
     "pretraining",
     "regimes",

@@ -18,10 +18,11 @@ from stages.base import families, readable
 from stages.base.errors import UserError
 from stages.base.files import whole_file
 from stages.encoders._chain import Chain
+from stages.encoders._digest import digest
 from stages.encoders._encoder import Encoder
 from stages.encoders._hub import HubEncoder, wrap
 
-__all__ = ["Encoder", "build", "load", "save", "wrap"]
+__all__ = ["Encoder", "build", "digest", "load", "save", "wrap"]
 
 _CARD = "encoder.json"
 _WEIGHTS = "weights.safetensors"

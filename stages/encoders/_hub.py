@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -10,9 +12,6 @@ from stages import hub
 from stages.base.errors import UserError
 from stages.encoders._chain import Chain
 from stages.encoders._encoder import Encoder
-
-# the inputs of a network without gradients at once: 256 of 224 px
-_PIXELS = 256 * 224 * 224
 
 # torchvision and timm know more; antialiased resizing on the device knows these
 _MODES = {"nearest": "nearest-exact", "bilinear": "bilinear"}
@@ -24,6 +23,9 @@ class HubEncoder(Encoder):
 
     `choice` is the model, its `upscale` never null.
     """
+
+    # 256 images of 224 px: cards have the memory that these networks were trained in
+    GPU_PIXELS: ClassVar = 256 * 224 * 224
 
     def __init__(self, choice: hub.Choice, network: hub.Network, size: int, dim: int) -> None:
         super().__init__(network.name, size, network.mean, network.std, Chain(dim, net=network.module))
@@ -39,7 +41,7 @@ class HubEncoder(Encoder):
         see the batch."""
         if self.training or torch.is_grad_enabled():
             return self._vectors(images)
-        return torch.cat([self._vectors(part) for part in images.split(max(1, _PIXELS // self.input**2))])
+        return torch.cat([self._vectors(part) for part in images.split(self.at_once(images.device))])
 
     def _vectors(self, images: Tensor) -> Tensor:
         inputs = resize(images, self.input, self.interpolation)

@@ -1,54 +1,23 @@
 """Ways to turn images into feature vectors, one file each.
 
 A member has `Settings` (with `extractor`, its file's name, and `weights`) and
-`extract(images uint8 [N, S, S, 3], settings, weights, device) -> float32 [N, d]`, where `weights` is the file or the
-folder that `settings.weights` names, or None.
+`extract(images, settings, weights) -> float32 [N, d]`, on the images' device, where `weights` is the file or the folder
+that `settings.weights` names, or None. `images.vectors` embeds with a frozen encoder, each image once.
 """
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Protocol, cast
-
-import numpy as np
 
 from stages.base import families
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
     from pydantic import BaseModel
+    from torch import Tensor
 
-
-class Images(Protocol):
-    """Packed images uint8 [N, S, S, 3]: an array, or anything that gives one for a slice."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray: ...
-
-
-class Rows:
-    """Some rows of packed images, read from disk as they are asked for; notes when the first were."""
-
-    def __init__(self, packed: np.ndarray, indices: np.ndarray) -> None:
-        self.packed, self.indices = packed, indices
-        self.first_read = float("inf")
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (len(self.indices), *self.packed.shape[1:])
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
-        self.first_read = min(self.first_read, time.perf_counter())
-        return self.packed[self.indices[rows]]
+    from stages.training.images import Images
 
 
 class Block(Protocol):
@@ -66,7 +35,7 @@ class Member(Protocol):
 
     Settings: type[BaseModel]
 
-    def extract(self, images: Images, settings: Block, weights: Path | None, device: torch.device) -> np.ndarray: ...
+    def extract(self, images: Images, settings: Block, weights: Path | None) -> Tensor: ...
 
 
 def member(name: str) -> Member:

@@ -6,14 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import torch
 from pydantic import Field
+from torch import Tensor
 from torch.nn import functional
 
 from stages import encoders, hub
-from stages.extractors import Images
-from stages.extractors._batches import features
+from stages.training.images import Images
 
 
 class Settings(hub.Choice):
@@ -26,20 +24,13 @@ class Settings(hub.Choice):
     standardise: bool
     normalise: bool
     layer: hub.Layer
-    batch_size: int = Field(ge=1, le=65_536)
 
 
-def extract(images: Images, settings: Settings, weights: Path | None, device: torch.device) -> np.ndarray:
+def extract(images: Images, settings: Settings, weights: Path | None) -> Tensor:
     """float32 [N, d]. Raises UserError for weights that can't be had or don't fit, and for a size or a layer that the
     model does not have."""
     found = hub.load(settings, weights, settings.layer)
     if not settings.standardise:
         found.mean, found.std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    network = encoders.wrap(settings, found, images.shape[1])
-    network.to(device).to(memory_format=torch.channels_last)
-
-    def vectors(batch: torch.Tensor) -> torch.Tensor:
-        rows = network(batch).float()
-        return functional.normalize(rows) if settings.normalise else rows
-
-    return features(images, vectors, settings.batch_size, device)
+    vectors = images.vectors(encoders.wrap(settings, found, images.size).to(images.device))
+    return functional.normalize(vectors) if settings.normalise else vectors

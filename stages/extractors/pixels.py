@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
+import torch
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
-    from stages.extractors import Images
+    from stages.training.images import Images
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):
@@ -19,10 +19,9 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     weights: Literal["none"]
 
 
-def extract(images: Images, settings: Settings, weights: Path | None, device: torch.device) -> np.ndarray:
+def extract(images: Images, settings: Settings, weights: Path | None) -> Tensor:
     """float32 [N, S * S * 3] in [0, 1], by row, column and channel."""
-    found = np.empty((len(images), int(np.prod(images.shape[1:]))), np.float32)
-    for start in range(0, len(images), 1024):
-        batch = images[start : start + 1024]
-        np.divide(batch.reshape(len(batch), -1), np.float32(255), out=found[start : start + 1024])
+    found = torch.empty(len(images), 3 * images.size**2, device=images.device)
+    for places in torch.arange(len(images), device=images.indexed_on).split(images.at_once()):
+        found[places] = images[places].flatten(1).float() / 255
     return found

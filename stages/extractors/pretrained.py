@@ -6,17 +6,12 @@ import re
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-import torch
 from pydantic import BaseModel, field_validator
+from torch import Tensor
 
 from stages import encoders
 from stages.base.errors import UserError
-from stages.extractors import Images
-from stages.extractors._batches import features
-
-# pixels in a batch: 512 images of 32 px
-_PIXELS = 512 * 32 * 32
+from stages.training.images import Images
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):
@@ -33,12 +28,11 @@ class Settings(BaseModel, extra="forbid", frozen=True):
         return weights
 
 
-def extract(images: Images, settings: Settings, weights: Path | None, device: torch.device) -> np.ndarray:
+def extract(images: Images, settings: Settings, weights: Path | None) -> Tensor:
     """float32 [N, dim]; `weights` is the folder of one seed. Raises UserError for an encoder of another image size."""
     if weights is None:
         raise UserError("extractor pretrained: no encoder given; set weights to encoders/ and a name of pretrain")
-    encoder = encoders.load(weights).to(device).to(memory_format=torch.channels_last)
-    size = images.shape[1]
-    if encoder.size != size:
+    encoder = encoders.load(weights).to(images.device)
+    if encoder.size != (size := images.size):
         raise UserError(f"{weights} was trained on images of {encoder.size} px, these have {size} px; run `dvc repro`")
-    return features(images, encoder, max(1, _PIXELS // size**2), device)
+    return images.vectors(encoder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,20 +12,19 @@ from torch import Tensor
 from stages.acquisition import Acquisition, Candidates, ask
 from stages.encoders import Encoder
 from stages.handout.task import Task
-from stages.training import measure
 from stages.training.images import Images
 
 
 @dataclass(frozen=True)
 class Trained:
-    """`encoder` and `head` as training kept them; `acquisition`: the settings of its block; `half`: whether it computes
-    in bfloat16."""
+    """`encoder` and `head` as training kept them; `acquisition`: the settings of its block; `opened`: makes Images of
+    packed images uint8 [M, S, S, 3] and the rows int64 [N] that are meant."""
 
     encoder: Encoder
     head: torch.nn.Linear
     acquisition: Acquisition
     device: torch.device
-    half: bool
+    opened: Callable[[np.ndarray, np.ndarray], Images]
 
     @property
     def asks(self) -> str | None:
@@ -34,7 +33,7 @@ class Trained:
 
     def embed(self, packed: np.ndarray, indices: np.ndarray) -> Tensor:
         """The embeddings [N, d], on the device, of those images uint8 [M, S, S, 3] that int64 [N] `indices` name."""
-        return measure.embed(self.encoder.to(self.device), Images(packed, indices, self.device), self.half)
+        return self.opened(packed, indices).vectors(self.encoder.to(self.device))
 
     @torch.inference_mode()
     def guess(self, tasks: Sequence[Task], embedding: Tensor, classes: Sequence[str]) -> list[Task]:

@@ -20,6 +20,7 @@ _RENAMED = {
     "pretrain.*.small_crops.size": "small_crops.pixels",
     "models.*.warm_up": "threshold_warmup",
     "models.*.warm_epochs": "discrimination_epochs",
+    "extractors.*.batch_size": "what suits the network's size; leave it out",
     "pretrain.*.warm_epochs": "discrimination_epochs",
 }
 

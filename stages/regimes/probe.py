@@ -13,7 +13,7 @@ from stages.encoders import Encoder
 from stages.regimes._classifier import Block, Classifier
 from stages.training.augmentation import Views, augment
 from stages.training.images import Images
-from stages.training.measure import embed, some
+from stages.training.measure import spaced
 from stages.training.method import Batch, Epoch
 from stages.training.optimiser import Optimiser
 from stages.training.standardised import Standardised
@@ -60,12 +60,12 @@ class Probe(Classifier):
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Computes the features of the images told; told more since, of these anew."""
         if isinstance(self.head, Standardised) and epoch.number == 0:
-            self.head.fit(some(self.encoder, images, epoch.shown, half=False, most=SAMPLE))
+            self.head.fit(images.vectors(self.encoder, spaced(epoch.shown, SAMPLE)))
         labelled = epoch.labelled()
         if self.settings.views is not None or (self._told is not None and torch.equal(self._told, labelled)):
             return
         self._told = labelled
-        self._features = embed(self.encoder, images, half=False, chosen=labelled)
+        self._features = images.vectors(self.encoder, labelled)
         self._row = torch.zeros(len(images), dtype=torch.int64, device=labelled.device)
         self._row[labelled] = torch.arange(len(labelled), device=labelled.device)
 

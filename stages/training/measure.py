@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 from stages.training.augmentation import plain
 from stages.training.device import autocast
-from stages.training.images import Images
+
+if TYPE_CHECKING:
+    from stages.encoders import Encoder
+    from stages.training.images import Images
 
 
 @torch.inference_mode()
@@ -25,7 +28,7 @@ def embed(encoder: nn.Module, images: Images, half: bool, chosen: Tensor | None 
         with autocast(images.device, half):
             batches.append(encoder(plain(images[indices])).float())
     encoder.train(training)
-    return torch.cat(batches) if batches else torch.empty(0, 0)
+    return torch.cat(batches) if batches else torch.empty(0, getattr(encoder, "dim", 0), device=images.device)
 
 
 class Kept(Protocol):
@@ -34,29 +37,35 @@ class Kept(Protocol):
     @property
     def encoder(self) -> nn.Module: ...
 
-    def kept(self) -> tuple[nn.Module, nn.Module]: ...
+    def kept(self) -> tuple[Encoder, nn.Module]: ...
 
 
 class Embedded:
     """The embeddings of some images by one classifier after the other, all of which begin with the same encoder: one
     that is frozen embeds them once."""
 
-    def __init__(self, images: Images, half: bool) -> None:
-        self._images, self._half = images, half
+    def __init__(self, images: Images) -> None:
+        self._images = images
         self._found: Tensor | None = None
 
     def by(self, classifier: Kept) -> Tensor:
         """float32 [N, dim], by the encoder that a classifier keeps."""
         encoder, _ = classifier.kept()
-        if self._found is None or any(parameter.requires_grad for parameter in classifier.encoder.parameters()):
-            self._found = embed(encoder, self._images, self._half)
+        if any(parameter.requires_grad for parameter in classifier.encoder.parameters()):
+            return embed(encoder, self._images, self._images.half)
+        if self._found is None:
+            self._found = self._images.vectors(encoder)
         return self._found
 
 
 def some(encoder: nn.Module, images: Images, among: Tensor, half: bool, most: int = 256) -> Tensor:
-    """Embeddings [n, dim] of at most so many images of `among`, int64, at even distances; 256 are enough for their
-    spread."""
-    return embed(encoder, images, half, among[:: -(-len(among) // most)])
+    """Embeddings [n, dim] of at most so many images of `among`, int64; 256 are enough for their spread."""
+    return embed(encoder, images, half, spaced(among, most))
+
+
+def spaced(among: Tensor, most: int) -> Tensor:
+    """At most so many of `among`, int64 [n], at even distances."""
+    return among[:: -(-len(among) // most)]
 
 
 @torch.inference_mode()

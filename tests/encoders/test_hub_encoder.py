@@ -166,7 +166,7 @@ def test_pieces_give_what_the_whole_gives_and_training_sees_the_batch(monkeypatc
     encoder.body.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
     with torch.no_grad():
         whole = encoder(images)
-        monkeypatch.setattr(_hub, "_PIXELS", 2 * 48 * 48)
+        monkeypatch.setattr("stages.encoders._encoder.CPU_PIXELS", 2 * 48 * 48)
         torch.testing.assert_close(encoder(images), whole, rtol=1e-3, atol=1e-4)
         assert sizes == [5, 2, 2, 1]
         encoder.train()(images)

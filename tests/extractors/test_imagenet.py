@@ -19,8 +19,8 @@ from stages.encoders._hub import resize
 from stages.extractors import imagenet
 from stages.hub import _timm, _torchvision
 from tests import blocks
+from tests.images import of
 
-CPU = torch.device("cpu")
 BLOCK = blocks.IMAGENET | {"weights": "none", "library": "timm", "model": "resnet10t", "upscale": 64}
 
 
@@ -64,12 +64,12 @@ def test_a_local_file_gives_the_models_own_features(kind: str, timms: Any, image
         torch.save(state | {"fc.weight": torch.zeros(10, 512), "fc.bias": torch.zeros(10)}, path)
     else:
         torch.save(state, path)
-    found = imagenet.extract(images, settings(), path, CPU)
+    found = imagenet.extract(of(images), settings(), path).numpy()
     with torch.inference_mode():
         wanted = timms.forward_head(timms.forward_features(prepared(images, 64)), pre_logits=True)
     np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-3, atol=1e-5)
 
-    unit = imagenet.extract(images, settings(normalise=True), path, CPU)
+    unit = imagenet.extract(of(images), settings(normalise=True), path).numpy()
     np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(unit * np.linalg.norm(found, axis=1, keepdims=True), found, rtol=1e-3, atol=1e-5)
 
@@ -81,7 +81,7 @@ def test_torchvisions_models_from_a_local_file(images: np.ndarray, tmp_path: Pat
     model = models.get_model("mobilenet_v3_small", num_classes=7).eval()
     torch.save(model.state_dict(), tmp_path / "small.pth")
     block = {"library": "torchvision", "model": "mobilenet_v3_small", "upscale": None}
-    found = imagenet.extract(images[:2], settings(**block), tmp_path / "small.pth", CPU)
+    found = imagenet.extract(of(images[:2]), settings(**block), tmp_path / "small.pth").numpy()
     with torch.inference_mode():
         inputs = prepared(images[:2], 224)
         wanted = model.avgpool(model.features(inputs)).flatten(1)
@@ -95,8 +95,8 @@ def test_upscale_reaches_a_transformer_with_a_vector_for_each_place(images: np.n
 
     model = timm.create_model("test_vit")
     torch.save(model.state_dict(), tmp_path / "vit.pth")
-    own = imagenet.extract(images, settings(model="test_vit", upscale=None), tmp_path / "vit.pth", CPU)
-    small = imagenet.extract(images, settings(model="test_vit", upscale=32), tmp_path / "vit.pth", CPU)
+    own = imagenet.extract(of(images), settings(model="test_vit", upscale=None), tmp_path / "vit.pth").numpy()
+    small = imagenet.extract(of(images), settings(model="test_vit", upscale=32), tmp_path / "vit.pth").numpy()
     assert own.shape == small.shape == (6, model.num_features)
     assert not np.allclose(own, small)
 
@@ -120,7 +120,7 @@ def test_dinos_transformers_take_images_of_32_px_as_they_are(patch: int, tmp_pat
     assert set(state) == names_in_dinos_file(12)
     torch.save(state, tmp_path / "dino.pth")
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
-    found = imagenet.extract(images, settings(model=name, upscale=32), tmp_path / "dino.pth", CPU)
+    found = imagenet.extract(of(images), settings(model=name, upscale=32), tmp_path / "dino.pth").numpy()
     with torch.inference_mode():
         tokens = own.forward_features(prepared(images, 32))
     assert tokens.shape == (2, 1 + (32 // patch) ** 2, 384)
@@ -134,7 +134,7 @@ def test_images_are_standardised_or_left_between_0_and_1(standardise: bool, monk
 
     monkeypatch.setattr(hub, "load", inputs)
     images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
-    found = imagenet.extract(images, settings(upscale=16, standardise=standardise), None, CPU)
+    found = imagenet.extract(of(images), settings(upscale=16, standardise=standardise), None).numpy()
     wanted = images / 255
     if standardise:
         wanted = (wanted - [0.5, 0.4, 0.3]) / [0.2, 0.3, 0.4]
@@ -204,7 +204,7 @@ def test_a_layer_that_the_model_lacks_is_refused(library: str, timms: Any, tmp_p
     model = "resnet10t" if library == "timm" else "shufflenet_v2_x0_5"
     block = settings(library=library, model=model, layer="fc1")
     with pytest.raises(UserError, match=f"{library}'s {model} has no layer fc1"):
-        imagenet.extract(np.zeros((1, 16, 16, 3), np.uint8), block, tmp_path / "weights.pth", CPU)
+        imagenet.extract(of(np.zeros((1, 16, 16, 3), np.uint8)), block, tmp_path / "weights.pth")
 
 
 def test_a_size_that_the_model_does_not_take_is_refused(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_size_that_the_model_does_not_take_is_refused(tmp_path: Path) -> None:
     torch.save(models.squeezenet1_1().state_dict(), tmp_path / "weights.pth")
     block = settings(library="torchvision", model="squeezenet1_1", upscale=8)
     with pytest.raises(UserError, match=r"squeezenet1_1 takes no images of 8 px \(.*set `upscale`"):
-        imagenet.extract(np.zeros((1, 16, 16, 3), np.uint8), block, tmp_path / "weights.pth", CPU)
+        imagenet.extract(of(np.zeros((1, 16, 16, 3), np.uint8)), block, tmp_path / "weights.pth")
 
 
 @pytest.mark.parametrize(
@@ -241,13 +241,13 @@ def test_weights_that_cannot_be_had_are_refused(library: str, monkeypatch: pytes
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     model = "resnet10t" if library == "timm" else "shufflenet_v2_x0_5"
     with pytest.raises(UserError, match=f"{library}'s {model} can't be had .*not known.*network.*local") as refusal:
-        imagenet.extract(np.zeros((1, 8, 8, 3), np.uint8), settings(library=library, model=model), None, CPU)
+        imagenet.extract(of(np.zeros((1, 8, 8, 3), np.uint8)), settings(library=library, model=model), None)
     assert "\n" not in str(refusal.value)
 
 
 def test_a_timm_model_that_nobody_published_is_refused() -> None:
     with pytest.raises(UserError, match=r"can't be had .*No pretrained weights"):
-        imagenet.extract(np.zeros((1, 8, 8, 3), np.uint8), settings(model="nf_resnet26"), None, CPU)
+        imagenet.extract(of(np.zeros((1, 8, 8, 3), np.uint8)), settings(model="nf_resnet26"), None)
 
 
 @pytest.mark.parametrize("library", ["timm", "torchvision"])
@@ -269,7 +269,7 @@ def test_a_file_that_does_not_fit_is_refused_by_its_first_keys(
     path = tmp_path / "weights.pth"
     torch.save(state, path)
     with pytest.raises(UserError, match=rf"{path} does not fit {library}'s {model}: .*{key}") as refusal:
-        imagenet.extract(np.zeros((1, 8, 8, 3), np.uint8), settings(library=library, model=model), path, CPU)
+        imagenet.extract(of(np.zeros((1, 8, 8, 3), np.uint8)), settings(library=library, model=model), path)
     assert len(str(refusal.value)) < 600
 
 
@@ -290,6 +290,6 @@ def test_what_is_no_weight_file_is_refused(kind: str, tmp_path: Path, capsys: py
     elif kind == "empty.pth":
         path.touch()
     with pytest.raises(UserError, match=kind) as refusal:
-        imagenet.extract(np.zeros((1, 8, 8, 3), np.uint8), settings(), path, CPU)
+        imagenet.extract(of(np.zeros((1, 8, 8, 3), np.uint8)), settings(), path)
     assert "\n" not in str(refusal.value)
     assert "run from" not in capsys.readouterr().out

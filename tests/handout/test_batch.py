@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from stages.base import families
 from stages.handout import Handout, Origin, batch, picture
 from stages.handout.batch import Answered, Choice, Pool
 from stages.handout.trained import Trained
+from stages.training.images import Images
 
 NAMES = [f"{number}.png" for number in range(8)]
 NOBODY = Answered(frozenset(), frozenset())
@@ -60,7 +62,8 @@ def trained(name: str) -> tuple[Trained, Counting]:
         head.weight.copy_(torch.tensor([[-10.0], [10.0]]))
         head.bias.copy_(torch.tensor([4.0, -4.0]))
     settings = families.load("acquisition", name).Settings(name=name)
-    return Trained(encoder, head, settings, torch.device("cpu"), False), encoder  # type: ignore[arg-type]
+    opened = partial(Images, device=torch.device("cpu"))
+    return Trained(encoder, head, settings, torch.device("cpu"), opened), encoder  # type: ignore[arg-type]
 
 
 def origin(model: str | None = None) -> Origin:

@@ -50,7 +50,7 @@ def learning(
     job = Job(regime, small("models", regime, **changes), None, classes, labels, nobody, hardware)
     loop.seed_all(0, 0)
     encoders.save(encoders.build("conv4", 32, [0.5] * 3, [0.25] * 3), folder / "start")
-    held_out = measure.Embedded(Images(pictures(), nobody, CPU), half=False)
+    held_out = measure.Embedded(Images(pictures(), nobody, CPU))
     return job, partial(job.learn, 0, folder / "start", IMAGES, held_out)
 
 
@@ -73,7 +73,7 @@ def run(
         return families.load("acquisition", acquisition).query(candidates, chosen(acquisition))
 
     plan = Plan(RANKING, totals, restart, seed=0)
-    return alternate(plan, learn, partial(job.tell, 0), query, measure.Embedded(IMAGES, half=False), folder / "scratch")
+    return alternate(plan, learn, partial(job.tell, 0), query, measure.Embedded(IMAGES), folder / "scratch")
 
 
 def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
@@ -211,16 +211,19 @@ def test_what_an_acquisition_is_given(tmp_path: Path) -> None:
 
 
 def test_a_frozen_encoder_sees_the_pool_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    families.load("regimes", "probe")  # which has an `embed` of its own, for the images told
     whole = []
     real = measure.embed
-    monkeypatch.setattr(measure, "embed", lambda *rest, **named: whole.append(1) or real(*rest, **named))
+
+    def noted(encoder: Any, images: Images, half: bool, chosen: torch.Tensor | None = None) -> torch.Tensor:
+        if chosen is None:
+            whole.append(len(images))
+        return real(encoder, images, half, chosen)
+
+    monkeypatch.setattr(measure, "embed", noted)
     run("probe", tmp_path / "a")
-    frozen = len(whole)
-    whole.clear()
+    assert whole == [60]
     run("finetune", tmp_path / "b")
-    # the spread of the embeddings is measured after each epoch, too; a probe is standardised by a sample in each round
-    assert frozen == 1 + 3 and len(whole) == 2 + 3 * EPOCHS
+    assert whole == [60] * 3
 
 
 def die() -> None:

@@ -1,0 +1,1 @@
+"""What frozen encoders make of images, each image embedded once."""

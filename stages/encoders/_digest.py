@@ -1,0 +1,37 @@
+"""What an encoder is, in one number: two that differ in weights, preprocessing or code have two."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from stages.encoders._encoder import Encoder
+from stages.encoders._hub import HubEncoder
+
+_PACKAGE = Path(__file__).parent.parent
+# whose code runs between an image and its vector
+_ROOMS, _LIBRARIES = ("encoders", "hub"), ("torch", "torchvision", "timm")
+
+
+def digest(encoder: Encoder) -> str:
+    """32 hexadecimal digits, over all that says what vector an image gets: the weights, the layers, how images are
+    brought to the network, the code that does it, and the versions of the libraries."""
+    found = hashlib.blake2b(_code(), digest_size=16)
+    interpolation = encoder.interpolation if isinstance(encoder, HubEncoder) else ""
+    found.update(repr((encoder.name, encoder.size, encoder.input, interpolation, encoder)).encode())
+    for name, tensor in sorted(encoder.state_dict().items()):
+        found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
+@cache
+def _code() -> bytes:
+    found = hashlib.blake2b(repr([(name, metadata.version(name)) for name in _LIBRARIES]).encode())
+    for path in sorted(path for room in _ROOMS for path in (_PACKAGE / room).glob("*.py")):
+        found.update(path.read_bytes())
+    return found.digest()
