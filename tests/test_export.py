@@ -72,7 +72,11 @@ def handed(budget: int | str = 6, file: str = "data/none", **options: Any) -> li
         data=SimpleNamespace(max_pixels=180),
         compute=Compute(device="cpu", precision="fp32", compile=False),
         labels=Labels(strategy="kmeans", budget=budget, file=file),
-        models={"probe": SimpleNamespace(acquisition=options.get("acquisition") or acquisition("ranking"))},
+        models={
+            "probe": SimpleNamespace(
+                acquisition=options.get("acquisition") or acquisition("ranking"), moves_encoder=False
+            )
+        },
     )
     given = {name: options.get(name) for name in ("seed", "model", "prefix")}
     export.export(parameters, "kmeans", FOLDER, **given)
