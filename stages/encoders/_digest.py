@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from stages.encoders._encoder import Encoder
-from stages.encoders._hub import HubEncoder
+from stages.encoders._card import Card, HubCard
 
 _PACKAGE = Path(__file__).parent.parent
 # whose code runs between an image and its vector
 _ROOMS, _LIBRARIES = ("encoders", "hub"), ("torch", "torchvision", "timm")
 
 
-def digest(encoder: Encoder) -> str:
-    """32 hexadecimal digits, over all that says what vector an image gets: the weights, the layers, how images are
-    brought to the network, the code that does it, and the versions of the libraries."""
+def digest(card: Card | HubCard, state: Mapping[str, Tensor]) -> str:
+    """32 hexadecimal digits, over all that says what vector an image gets: the network and how images are brought to
+    it, the weights, the code that does it, and the versions of the libraries."""
     found = hashlib.blake2b(_code(), digest_size=16)
-    interpolation = encoder.interpolation if isinstance(encoder, HubEncoder) else ""
-    found.update(repr((encoder.name, encoder.size, encoder.input, interpolation, encoder)).encode())
-    for name, tensor in sorted(encoder.state_dict().items()):
+    found.update(card.model_dump_json().encode())
+    for name, tensor in sorted(state.items()):
         found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
-        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 

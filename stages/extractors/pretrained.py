@@ -32,7 +32,7 @@ def extract(images: Images, settings: Settings, weights: Path | None) -> Tensor:
     """float32 [N, dim]; `weights` is the folder of one seed. Raises UserError for an encoder of another image size."""
     if weights is None:
         raise UserError("extractor pretrained: no encoder given; set weights to encoders/ and a name of pretrain")
-    encoder = encoders.load(weights).to(images.device)
+    encoder = encoders.unread(weights).to(images.device)
     if encoder.size != (size := images.size):
         raise UserError(f"{weights} was trained on images of {encoder.size} px, these have {size} px; run `dvc repro`")
     return images.vectors(encoder)

@@ -58,7 +58,7 @@ class Job:
         # a round that begins anew is the training that follows labels; one that goes on draws other batches
         training = draws.number(seed, "train", 0 if before is None or number is None else number)
         seed_all(training, 0)
-        encoder = encoders.load(start)
+        encoder = encoders.load(start) if self.settings.moves_encoder else encoders.unread(start)
         regime = regimes.member(self.settings.regime)
         classifier = regime.build(encoder, len(self.classes), self.settings, len(self.labels))
         if before is not None:

@@ -17,7 +17,7 @@ from stages.training.standardised import Standardised
 def load(folder: Path, classes: int | None = None) -> tuple[Encoder, torch.nn.Linear]:
     """On the CPU. Raises UserError, naming the file, for one that is missing, broken, not of that encoder or not of so
     many classes."""
-    encoder, path = encoders.load(folder), folder / "head.safetensors"
+    encoder, path = encoders.unread(folder), folder / "head.safetensors"
     if not path.exists():
         raise UserError(f"{path} is missing; run `dvc repro` (or the stage before this one)")
 

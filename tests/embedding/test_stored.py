@@ -137,3 +137,31 @@ def test_a_network_that_gives_too_few_vectors_fills_no_place_of_another(
     images, _ = opened(tmp_path, pictures(5))
     with pytest.raises(ValueError, match="the network gave 1 vectors for"):
         images.vectors(build())
+
+
+def test_a_librarys_model_is_not_made_where_its_vectors_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = hub.Choice(library="timm", model="resnet10t", upscale=32)
+    torch.manual_seed(0)
+    encoders.save(encoders.wrap(choice, hub.empty(choice), 16), tmp_path / "made")
+    packed = pictures(6, size=16)
+    images, store = opened(tmp_path / "store", packed)
+    found = images.vectors(encoders.load(tmp_path / "made"))
+
+    def never(choice: hub.Choice) -> hub.Network:
+        raise AssertionError("made")
+
+    monkeypatch.setattr(hub, "empty", never)
+    unread = encoders.unread(tmp_path / "made")
+    images, store = opened(tmp_path / "store", packed)
+    assert torch.equal(images.vectors(unread), found)
+    # kept by a model that did not move it, it is the same encoder
+    encoders.save(unread, tmp_path / "model")
+    images, store = opened(tmp_path / "store", packed)
+    assert torch.equal(images.vectors(encoders.unread(tmp_path / "model")), found)
+    assert store.made == 0
+    monkeypatch.undo()
+    images, store = opened(tmp_path / "empty", packed)
+    assert torch.equal(images.vectors(encoders.unread(tmp_path / "model")), found)
+    assert store.made == 6
