@@ -39,7 +39,7 @@ demo: env ## run the whole pipeline on scikit-learn's digits, in a folder of its
 	@echo && echo "All of it is in .demo; open .demo/plots/index.html, or any picture in .demo/plots"
 
 test: env browser ## run the test suite, but for what is marked slow
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # what torch, oneDNN, MKL and OpenBLAS take for the processor: other orders of addition, and no bfloat16
 LIKE_default := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX \
@@ -48,7 +48,7 @@ LIKE_avx2 := ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUC
 LIKE ?= default
 processors: env ## run the quick tests as on a plain processor, two threads; LIKE=avx2: as on one with AVX2
 	@env $(or $(LIKE_$(LIKE)),$(error LIKE=$(LIKE): must be default or avx2)) OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive \
-	  $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m 'not slow and not anywhere'
+	  $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not anywhere'
 
 # tests open pages in Chromium; where it is not there and can't be had, they are skipped (with CI set they fail)
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300

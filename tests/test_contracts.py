@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,19 @@ import torch
 
 from stages.base import families
 from stages.training import checkpoint, loop
+from stages.training.loop import Row
 from tests.blocks import blocks, settings
 from tests.tiny import EPOCHS, LABELS, make, pictures, train, trainable, world_of
 
 TENANTS = [(section, member) for section in ("pretrain", "models") for member in trainable(section)]
 each = pytest.mark.parametrize(("section", "member"), TENANTS)
+
+
+@cache
+def untouched(section: str, member: str) -> tuple[torch.nn.Module, list[Row]]:
+    """A run to which nothing happens, and its history: many tests hold theirs against it, and change nothing of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return train(section, member, Path(folder) / "checkpoint")
 
 
 def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
@@ -40,7 +50,7 @@ def test_every_file_says_what_it_costs(section: str, member: str) -> None:
 
 @each
 def test_the_same_twice_and_another_seed_another(section: str, member: str, tmp_path: Path) -> None:
-    first, history = train(section, member, tmp_path / "a")
+    first, history = untouched(section, member)
     again, history_again = train(section, member, tmp_path / "b")
     other, _ = train(section, member, tmp_path / "c", seed=1)
     assert same(first, again) and history == history_again and not same(first, other)
@@ -56,7 +66,7 @@ def test_labels_not_told_do_not_matter(section: str, member: str, tmp_path: Path
     told[world.told(method.settings.epochs - 1)] = True
     scrambled = np.where(told, LABELS, np.random.default_rng(3).permutation(LABELS))
     assert (scrambled != LABELS).any()
-    honest, _ = train(section, member, tmp_path / "a")
+    honest, _ = untouched(section, member)
     blind, _ = train(section, member, tmp_path / "b", labels=scrambled)
     assert same(honest, blind)
 
@@ -65,7 +75,7 @@ def test_labels_not_told_do_not_matter(section: str, member: str, tmp_path: Path
 @pytest.mark.parametrize("member", trainable("models"))
 def test_labels_told_do_matter(member: str, tmp_path: Path) -> None:
     """Else the scramble above would prove nothing."""
-    honest, _ = train("models", member, tmp_path / "a")
+    honest, _ = untouched("models", member)
     misled, _ = train("models", member, tmp_path / "b", labels=(LABELS + 1) % 3)
     assert not same(honest, misled)
 
@@ -178,8 +188,18 @@ def until_killed(arm: Callable[[], None], section: str, member: str, path: Path,
 
 @pytest.mark.anywhere
 @each
+def test_killed_within_an_epoch_it_ends_as_if_it_never_stopped(section: str, member: str, tmp_path: Path) -> None:
+    whole, history = untouched(section, member)
+    until_killed(kill_in_epoch(EPOCHS - 1), section, member, tmp_path / "killed")
+    resumed, rows = train(section, member, tmp_path / "killed")
+    assert same(whole, resumed) and rows == history
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize(("section", "member"), [("pretrain", "moco"), ("models", "fixmatch")])
 def test_killed_anywhere_it_ends_as_if_it_never_stopped(section: str, member: str, tmp_path: Path) -> None:
-    whole, history = train(section, member, tmp_path / "whole")
+    """Where the loop and its checkpoints are cut off, which are the same for all members."""
+    whole, history = untouched(section, member)
     kills = [kill_in_epoch(n) for n in range(EPOCHS)]
     kills += [kill_at_save(n, "before") for n in range(EPOCHS)]
     kills += [kill_at_save(n, moment) for n in (0, EPOCHS - 1) for moment in ("within", "after")]
@@ -194,7 +214,7 @@ def test_killed_anywhere_it_ends_as_if_it_never_stopped(section: str, member: st
 @each
 def test_killed_in_every_epoch_of_one_run(section: str, member: str, tmp_path: Path) -> None:
     """The same run is killed again and again, one epoch further each time."""
-    whole, history = train(section, member, tmp_path / "whole")
+    whole, history = untouched(section, member)
     path = tmp_path / "killed"
     for _ in range(EPOCHS):
         until_killed(kill_at_save(0, "after"), section, member, path)

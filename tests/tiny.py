@@ -23,7 +23,7 @@ CLASSES = 3
 EPOCHS = 3
 LABELS = np.arange(60) % CLASSES
 # what costs time in a block, and here shows nothing more
-CUT = {"patches": 2, "mu": 2, "rounds": 3}
+CUT = {"patches": 2, "mu": 2, "rounds": 3, "labelled_in_batch": 4}
 
 
 def pictures() -> np.ndarray:
