@@ -19,6 +19,8 @@ from stages.geometry.distances import accumulation, bound_operands, fast_type, f
 Metric = Literal["euclidean", "cosine"]
 
 BLOCK = 2**24  # entries of one block of the distance matrix
+QUERIES = 256  # queries of a block; with far fewer a product is slower
+SPARE = 8  # candidates beyond the k nearest where bounds are tight; else twice k
 
 
 def nearest(
@@ -90,15 +92,14 @@ def _search(queries: Tensor, database: Tensor, k: int, exclude_self: bool) -> tu
     squared = torch.empty(len(queries), k, dtype=torch.float64, device=queries.device)
     indices = torch.empty(len(queries), k, dtype=torch.int64, device=queries.device)
     proven = torch.zeros(len(queries), dtype=torch.bool, device=queries.device)
-    rows = torch.arange(len(queries), device=queries.device)
-    count = min(3 * k, len(database) - exclude_self)
-    for block, closeness in _blocks(queries, database, centre, rows, fast_type(queries.device), exclude_self):
-        limit, candidates = _largest(closeness, count)
+    dtype = fast_type(queries.device)
+    count = min(k + (SPARE if dtype == torch.float32 else 2 * k), len(database) - exclude_self)
+    for block, limit, candidates in _candidates(queries, database, centre, dtype, count, exclude_self):
         squared[block], indices[block] = _measure(queries[block], database, candidates, k)
         proven[block] = _nothing_nearer(limit, squared[block, -1], queries.shape[1])
     if count < len(database) - exclude_self:
         rows = (~proven).nonzero()[:, 0]
-        for block, closeness in _blocks(queries, database, centre, rows, torch.float32, exclude_self):
+        for block, closeness in _blocks(queries, database, centre, rows, exclude_self):
             # what was found is an upper bound: measure all that may be as near
             farthest = squared[block, -1:]
             near = ~_nothing_nearer(closeness, farthest, queries.shape[1])
@@ -106,17 +107,42 @@ def _search(queries: Tensor, database: Tensor, k: int, exclude_self: bool) -> tu
     return squared.sqrt().float(), indices
 
 
+def _candidates(
+    queries: Tensor, database: Tensor, centre: Tensor, dtype: torch.dtype, count: int, exclude_self: bool
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Queries [b], and of each the `count` of the database whose bounds of closeness are largest, int64 [b, count], in
+    no order, and the least of those bounds, [b]."""
+    a, b = bound_operands(database, queries, centre, dtype)
+    width = BLOCK // QUERIES
+    # memory that is new for each block takes longer to come by than to fill
+    buffer = torch.empty(min(width, len(a)) * min(QUERIES, len(b)), dtype=dtype, device=b.device)
+    for block in torch.split(torch.arange(len(b), device=b.device), QUERIES):
+        values, found = buffer.new_empty(len(block), 0), block.new_empty(len(block), 0)
+        for start, part in zip(range(0, len(a), width), torch.split(a, width), strict=True):
+            out = buffer[: len(part) * len(block)].view(len(part), len(block))
+            closeness = torch.mm(part, b[block].T, out=out).T  # twice as fast as its transpose on the CPU
+            if exclude_self:
+                own = ((block >= start) & (block < start + len(part))).nonzero()[:, 0]
+                closeness[own, block[own] - start] = -torch.inf
+            best, which = _largest(closeness, min(count, len(part)))
+            values, found = torch.cat([values, best], 1), torch.cat([found, which + start], 1)
+            if values.shape[1] > count:
+                values, which = values.topk(count, sorted=False)
+                found = found.gather(1, which)
+        yield block, values.amin(1), found
+
+
 def _blocks(
-    queries: Tensor, database: Tensor, centre: Tensor, rows: Tensor, dtype: torch.dtype, exclude_self: bool
+    queries: Tensor, database: Tensor, centre: Tensor, rows: Tensor, exclude_self: bool
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Pieces [b] of `rows` and upper bounds of the closeness of these queries to all of the database, [b, n]."""
     if not len(rows):
         return
-    a, b = bound_operands(database, queries[rows], centre, dtype)
-    step = max(1, min(256, BLOCK // len(database)))
+    a, b = bound_operands(database, queries[rows], centre, torch.float32)
+    step = max(1, min(QUERIES, BLOCK // len(database)))
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
-        closeness = (a @ b[start : start + step].T).T  # twice as fast as its transpose on the CPU
+        closeness = (a @ b[start : start + step].T).T
         if exclude_self:
             closeness.scatter_(1, block[:, None], -torch.inf)
         yield block, closeness
@@ -129,13 +155,11 @@ def _nothing_nearer(bound: Tensor, squared: Tensor, dims: int) -> Tensor:
 
 
 def _largest(closeness: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The count-th largest entry of each row and the columns of the `count` largest: [m], int64 [m,
-    count]."""
+    """The `count` largest entries of each row, in no order, and their columns: [m, count], int64 [m, count]."""
     rows, columns = closeness.shape
     groups = int((columns / count) ** 0.5)
     if groups < 4:
-        values, which = closeness.topk(count, sorted=False)
-        return values.amin(1), which
+        return closeness.topk(count, sorted=False)
     # the `count` largest lie in the `count` groups whose maxima are largest, and maxima are much cheaper than
     # topk
     width = columns // groups
@@ -145,7 +169,7 @@ def _largest(closeness: Tensor, count: int) -> tuple[Tensor, Tensor]:
     rest = torch.arange(groups * width, columns, device=tops.device).expand(rows, -1)
     members = torch.cat([members, rest], 1)
     values, which = closeness.gather(1, members).topk(count, sorted=False)
-    return values.amin(1), members.gather(1, which)
+    return values, members.gather(1, which)
 
 
 def _measure(queries: Tensor, database: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,12 @@ def test_agrees_with_scikit_learn(metric: Metric) -> None:
     ],
 )
 @pytest.mark.parametrize("exclude_self", [False, True])
-def test_exact_where_coarse_distances_mislead(database: Tensor, exclude_self: bool) -> None:
+@pytest.mark.parametrize("block", [2**24, 16 * 64])
+def test_exact_where_coarse_distances_mislead(
+    database: Tensor, exclude_self: bool, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK", block)
+    monkeypatch.setattr(neighbours, "QUERIES", 16)
     queries = database if exclude_self else database[::7] + (0 if len(database) > 7 else 0.01)
     _, indices = nearest(queries, database, 5, exclude_self=exclude_self)
     assert torch.equal(indices, by_definition(queries, database, 5, exclude_self))
