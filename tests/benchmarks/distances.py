@@ -1,4 +1,4 @@
-"""Our distance work beside scikit-learn's and the recomputing version's, on the same data.
+"""Our distance work beside scikit-learn's, faiss-cpu's and the recomputing version's, on the same data.
 
 By default k-means runs on part of the points, and few centres are recomputed, from which the time for all is
 extrapolated: each is computed anew for each later one.
@@ -6,9 +6,12 @@ extrapolated: each is computed anew for each later one.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from stages.geometry.distances import fast_type
 from stages.geometry.k_centre import k_centre
 from stages.geometry.kmeans import kmeans
 from stages.geometry.neighbours import nearest
@@ -21,7 +24,9 @@ def rows(full: bool, device: torch.device) -> list[Row]:
     points, queries = torch.split(features(60_000), [50_000, 10_000])
     return [
         neighbours(points, queries, device),
+        neighbours_by_faiss(points, queries if full else queries[:2_000], device),
         centroids(points if full else points[:20_000], 1000 if full else 500, device),
+        centroids_by_faiss(points if full else points[:20_000], 1000 if full else 500, device),
         centres(points, 1000, 1000 if full else 150, device),
     ]
 
@@ -49,6 +54,20 @@ def neighbours(points: Tensor, queries: Tensor, device: torch.device) -> Row:
     return faster(what, ours, theirs, 3, result=f"recall {recall:.5f}", right=recall >= 0.9999)
 
 
+def neighbours_by_faiss(points: Tensor, queries: Tensor, device: torch.device) -> Row:
+    index = _faiss().IndexFlatL2(DIMS)
+    index.add(points.numpy())
+    index.search(queries[:100].numpy(), 10)
+    theirs, (_, expected) = timed(lambda: index.search(queries.numpy(), 10))
+    x, q = points.to(device), queries.to(device)
+    nearest(q[:1000], x, 10)
+    ours, (_, found) = timed(lambda: nearest(q, x, 10))
+    same = (found.cpu()[:, :, None] == torch.from_numpy(expected)[:, None]).any(2).double().mean().item()
+    what = f"10-NN of {len(q):,} in {len(x):,} / faiss-cpu, flat index"
+    least = 1.5 if fast_type(device) == torch.bfloat16 else 1
+    return faster(what, ours, theirs, least, result=f"{same:.5f} of theirs", right=same >= 0.9999)
+
+
 def centroids(points: Tensor, k: int, device: torch.device) -> Row:
     from sklearn.cluster import KMeans
 
@@ -58,6 +77,24 @@ def centroids(points: Tensor, k: int, device: torch.device) -> Row:
     more = inertia / oracle.inertia_ - 1
     what = f"k-means, {k:,} centres of {len(x):,} / scikit-learn default"
     return faster(what, ours, theirs, 8, result=f"inertia {more:+.2%}", right=more <= 0.01)
+
+
+def centroids_by_faiss(points: Tensor, k: int, device: torch.device) -> Row:
+    oracle = _faiss().Kmeans(DIMS, k, niter=25, seed=0, max_points_per_centroid=len(points))
+    theirs, _ = timed(lambda: oracle.train(points.numpy()))
+    expected = float(oracle.index.search(points.numpy(), 1)[0].sum(dtype="float64"))
+    x = points.to(device)
+    ours, (_, _, inertia) = timed(lambda: kmeans(x, k, seed=0))
+    more = inertia / expected - 1
+    what = f"k-means, {k:,} centres of {len(x):,} / faiss-cpu, 25 iterations from random points"
+    return faster(what, ours, theirs, 1, result=f"inertia {more:+.2%}", right=more <= 0.001)
+
+
+def _faiss() -> Any:
+    import faiss
+
+    faiss.omp_set_num_threads(torch.get_num_threads())
+    return faiss
 
 
 def centres(points: Tensor, count: int, recomputed: int, device: torch.device) -> Row:

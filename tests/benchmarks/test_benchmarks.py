@@ -78,7 +78,9 @@ def test_distances() -> None:
     points = distances.features(300)
     for row in (
         distances.neighbours(points, points[:20], CPU),
+        distances.neighbours_by_faiss(points, points[:20], CPU),
         distances.centroids(points, 5, CPU),
+        distances.centroids_by_faiss(points, 5, CPU),
         distances.centres(points, 20, 20, CPU),
         distances.centres(points, 20, 5, CPU),
     ):
