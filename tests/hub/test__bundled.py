@@ -20,8 +20,8 @@ from stages.base.errors import UserError
 from stages.extractors import imagenet
 from stages.hub import _bundled, _weights
 from tests import blocks
+from tests.images import of
 
-CPU = torch.device("cpu")
 CHOICE = hub.Choice(library="bundled", model="efficientnet_lite0", upscale=None)
 PALACE, DAISY = 698, 985  # of ImageNet's 1,000 classes
 
@@ -76,9 +76,9 @@ def test_an_extractor_takes_it_at_any_size() -> None:
     block = blocks.IMAGENET | {"weights": "none", "library": "bundled", "model": "efficientnet_lite0"}
     for upscale in (64, None):
         settings = imagenet.Settings.model_validate(block | {"upscale": upscale})
-        assert imagenet.extract(images, settings, None, CPU).shape == (3, 1280)
+        assert imagenet.extract(of(images), settings, None).shape == (3, 1280)
     with pytest.raises(UserError, match="the bundled efficientnet_lite0 has no layer fc1"):
-        imagenet.extract(images, imagenet.Settings.model_validate(block | {"upscale": 64, "layer": "fc1"}), None, CPU)
+        imagenet.extract(of(images), imagenet.Settings.model_validate(block | {"upscale": 64, "layer": "fc1"}), None)
 
 
 def test_a_file_in_place_of_its_own_weights_is_refused() -> None:

@@ -16,8 +16,8 @@ from stages.base.errors import UserError
 from stages.encoders._hub import resize
 from stages.extractors import imagenet
 from tests import blocks
+from tests.images import of
 
-CPU = torch.device("cpu")
 BLOCK = blocks.IMAGENET | {
     "weights": "weights/dino_resnet50_pretrain.pth",
     "library": "dino",
@@ -71,7 +71,7 @@ def test_its_file_gives_its_vectors(
     elif kind == "without batch counts":
         published = {key: value for key, value in published.items() if not key.endswith("num_batches_tracked")}
     torch.save(published, tmp_path / "dino_resnet50_pretrain.pth")
-    found = imagenet.extract(images(), settings(upscale=upscale), tmp_path / "dino_resnet50_pretrain.pth", CPU)
+    found = imagenet.extract(of(images()), settings(upscale=upscale), tmp_path / "dino_resnet50_pretrain.pth")
     assert found.shape == (3, 2048)
     np.testing.assert_allclose(found, wanted(own, upscale), rtol=1e-3, atol=1e-4)
 
@@ -86,7 +86,7 @@ def test_without_a_file_it_is_downloaded_and_nothing_in_it_is_run(
         return published
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
-    found = imagenet.extract(images(), settings(weights="none"), None, CPU)
+    found = imagenet.extract(of(images()), settings(weights="none"), None)
     np.testing.assert_allclose(found, wanted(own, 32), rtol=1e-3, atol=1e-4)
     address = "https://dl.fbaipublicfiles.com/dino/dino_resnet50_pretrain/dino_resnet50_pretrain.pth"
     assert asked == [(address, True)]
@@ -98,7 +98,7 @@ def test_weights_that_cannot_be_had_are_refused(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", offline)
     with pytest.raises(UserError, match=r"dino's resnet50 can't be had .*not known.*local") as refusal:
-        imagenet.extract(images(), settings(weights="none"), None, CPU)
+        imagenet.extract(of(images()), settings(weights="none"), None)
     assert "\n" not in str(refusal.value)
 
 
@@ -108,12 +108,12 @@ def test_a_file_that_does_not_fit_is_refused_by_its_keys(published: dict[str, Te
     with pytest.raises(
         UserError, match=rf"{path} does not fit dino's resnet50: it lacks conv1\.weight.*backbone\.conv1"
     ):
-        imagenet.extract(images(), settings(), path, CPU)
+        imagenet.extract(of(images()), settings(), path)
 
 
 def test_it_has_no_dense_layer() -> None:
     with pytest.raises(UserError, match="dino's resnet50 has no layer fc1"):
-        imagenet.extract(images(), settings(layer="fc1"), Path("nowhere"), CPU)
+        imagenet.extract(of(images()), settings(layer="fc1"), Path("nowhere"))
 
 
 def test_as_an_encoder_it_comes_back_from_disk(published: dict[str, Tensor], own: Any, tmp_path: Path) -> None:
