@@ -31,6 +31,9 @@ def main() -> None:
     hardware = Hardware(device, half(parameters.compute, device), parameters.compute.compile)
     seen = layout.PretrainingPool.read(layout.SEEN)
     estimate.check(parameters, len(seen.indices), "pretrain", name)
+    if pretraining.brings(settings):
+        # once for all seeds, and before the key of what is resumed
+        settings = pretraining.owner(settings).settled(settings, device)
     if seen.classes:
         parameters.check_classes(seen.classes)
     images: Images | None = None

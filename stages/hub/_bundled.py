@@ -81,4 +81,4 @@ def _cut(module: Any, upscale: int | None, layer: str) -> Network:
     if layer != "pool":
         raise lacks(_NAME, layer)
     module.reset_classifier(0)
-    return Network(_NAME, module.eval(), upscale or _SIZE, _MEAN, _STD, "bicubic")
+    return Network(_NAME, module.eval(), upscale or _SIZE, _SIZE, _MEAN, _STD, "bicubic")

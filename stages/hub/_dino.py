@@ -52,4 +52,4 @@ def empty(model: str, upscale: int | None, layer: str) -> Network:
     module: nn.Module = models.get_model(model, weights=None)
     module.fc = nn.Identity()
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    return Network(name, module.eval(), upscale or _SIZE, mean, std, "bicubic")
+    return Network(name, module.eval(), upscale or _SIZE, _SIZE, mean, std, "bicubic")

@@ -16,12 +16,13 @@ _TRUNKS |= {"encoder", "body"}
 
 @dataclass
 class Network:
-    """`module` takes normalised images [N, 3, size, size] and gives vectors [N, d]; `interpolation` is how its images
-    were brought to that size."""
+    """`module` takes normalised images [N, 3, size, size] and gives vectors [N, d]; it was trained on images of
+    `own` px, brought to that size by `interpolation`."""
 
     name: str
     module: nn.Module
     size: int
+    own: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     interpolation: str

@@ -78,6 +78,7 @@ def _network(name: str, module: Any, upscale: int | None, layer: str) -> Network
         name,
         module.eval(),
         upscale or config["input_size"][-1],
+        config["input_size"][-1],
         config["mean"],
         config["std"],
         config["interpolation"],

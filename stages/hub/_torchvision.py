@@ -71,6 +71,7 @@ def _network(model: str, name: str, module: nn.Module, upscale: int | None, laye
         name,
         module.eval(),
         upscale or views.crop_size[0],
+        views.crop_size[0],
         tuple(views.mean),
         tuple(views.std),
         views.interpolation.value,

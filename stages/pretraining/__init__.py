@@ -5,8 +5,8 @@ forward passes of the encoder; backward counts two) and `build(encoder, settings
 that trains nothing has no cost, and builds None.
 
 One that brings an encoder of its own has, in place of that parameter, `encoder(settings, size, weights) -> Encoder`,
-where `weights` is the file that `settings.weights` names, or None, and `untrained(settings, size) -> Encoder`, the same
-with random weights.
+where `weights` is the file that `settings.weights` names, or None, `untrained(settings, size) -> Encoder`, the same
+with random weights, and `settled(settings, device) -> Settings`, in which nothing hangs on the machine any more.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from stages.base import families
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import torch
     from pydantic import BaseModel
     from typing_extensions import TypeIs
 
@@ -86,6 +87,8 @@ class OwnEncoder(Member, Protocol):
     def encoder(self, settings: WithWeights, size: int, weights: Path | None) -> Encoder: ...
 
     def untrained(self, settings: WithWeights, size: int) -> Encoder: ...
+
+    def settled(self, settings: WithWeights, device: torch.device) -> WithWeights: ...
 
 
 def member(name: str) -> Member:

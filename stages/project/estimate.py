@@ -74,7 +74,13 @@ def hours(
         if looks and not block.moves_encoder:
             looks = 1
         work += (visits + looks * pool_size) * forward(block.init)
-    return work * len(parameters.seeds) / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
+    work *= len(parameters.seeds)
+    if section is None:
+        # features come from the encoder of the first seed alone
+        for block in parameters.extractors.raw.values():
+            way, _, start = str(block.get("weights")).partition("/")
+            work += pool_size * forward(start) if way == "encoders" else 0
+    return work / (_FLOPS_OF_A_CORE[in_half] * (os.cpu_count() or 1)) / 3600
 
 
 def _wanted(blocks: Blocks[Block], section: str | None, only: str | None) -> Iterator[tuple[str, Block]]:

@@ -130,7 +130,7 @@ def test_dinos_transformers_take_images_of_32_px_as_they_are(patch: int, tmp_pat
 @pytest.mark.parametrize("standardise", [True, False])
 def test_images_are_standardised_or_left_between_0_and_1(standardise: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     def inputs(*_: object) -> hub.Network:
-        return hub.Network("what it is given", torch.nn.Flatten(), 16, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), "bicubic")
+        return hub.Network("what it is given", torch.nn.Flatten(), 16, 16, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4), "bicubic")
 
     monkeypatch.setattr(hub, "load", inputs)
     images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,10 @@ def test_without_a_network_the_two_ways_out_are_said(library: str, model: str, m
     [
         ({"model": "vit_small_patch14_dinov22"}, "must be a model of timm.*vit_small_patch14_dinov2"),
         ({"weights": "none"}, "must be null"),
+        ({"library": "auto"}, "model\n.*must be auto if `library` is"),
+        ({"model": "auto"}, "model\n.*must be auto if `library` is"),
+        ({"library": "auto", "model": "auto"}, "weights\n.*must be null: .* weights of their own"),
+        ({"library": "bundled", "model": "efficientnet_lite0"}, "weights\n.*must be null"),
         ({"weights": ""}, "at least 1 character"),
         ({"upscale": 4}, "greater than or equal to 8"),
         ({"encoder": "conv4"}, "encoder"),
@@ -236,6 +241,16 @@ def test_the_stage_writes_the_same_encoder_for_each_seed(project: Callable[[dict
     with torch.inference_mode():
         vectors = wanted(plain(torch.from_numpy(pictures())))
     np.testing.assert_allclose(found, vectors.numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_the_stage_keeps_the_name_of_the_model_that_auto_took(
+    project: Callable[[dict[str, Any]], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project(BLOCK | {"library": "auto", "model": "auto", "upscale": 128, "weights": None})
+    card = json.loads((folder / "seed-4" / "encoder.json").read_text())
+    assert (card["library"], card["model"], card["upscale"]) == ("bundled", "efficientnet_lite0", 128)
+    line = "library=auto takes library=bundled, model=efficientnet_lite0, upscale=128: there is no GPU\n"
+    assert capsys.readouterr().err.count(line) == 1
 
 
 def test_the_stage_leaves_nothing_where_it_is_refused(project: Callable[[dict[str, Any]], Path]) -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_rounds_are_counted() -> None:
     raw["models"] = {
         "whole": raw["models"]["supervised"] | {"steps": None, "epochs": 10},
         "few": raw["models"]["supervised"] | {"epochs": 10, "steps": 5},
-        "probe": raw["models"]["probe"] | {"epochs": 10, "steps": 5},
+        "probe": raw["models"]["probe"] | {"epochs": 10, "steps": 5, "init": "scratch"},
     }
     for name in list(raw["models"]):
         raw["models"][f"{name}_asking"] = raw["models"][name] | {"follows": "rounds"}
@@ -82,3 +83,17 @@ def test_rounds_are_counted() -> None:
     assert work("few_asking") == pytest.approx(10 * work("few") + 9 * 20_000)
     # a frozen encoder sees the same in every round
     assert work("probe_asking") == pytest.approx(10 * work("probe") + 20_000)
+
+
+def test_features_are_counted_once_for_all_seeds() -> None:
+    raw = base()
+    raw["models"] = {"supervised": raw["models"]["supervised"]}
+
+    def work(*extractors: str) -> float:
+        some = raw | {"extractors": {name: raw["extractors"][name] for name in ("pixels", *extractors)}}
+        some["strategies"] = {"random": raw["strategies"]["random"] | {"extractor": "pixels"}}
+        return estimate.hours(params.Params(some), 20_000, False)
+
+    embedding = estimate.operations(params.Params(raw).pretrain["simclr"], 32) * 20_000
+    assert (work("simclr") - work()) * 3600 * 40e9 * (os.cpu_count() or 1) == pytest.approx(embedding, rel=1e-3)
+    assert work("ready") > work()

@@ -136,7 +136,7 @@ WRONG_VALUES = [
     ("extractors.simclr.weights", "simclr", "extractors.simclr.weights='simclr': must be encoders/ and a name of pret"),
     ("strategies.random.extractor", "pixel", "strategies.random.extractor='pixel': did you mean pixels? known: pixels"),
     ("strategies.random.strategy", "radom", "strategies.random.strategy='radom': no file of stages/selection/; did "),
-    ("models.gradual.init", "simcrl", "models.gradual.init='simcrl': did you mean simclr? known: scratch, simclr"),
+    ("models.gradual.init", "simcrl", "models.gradual.init='simcrl': did you mean simclr? known: scratch, ready"),
     ("models.gradual.regime", "gradul", "models.gradual.regime='gradul': no file of stages/regimes/; did you mean gra"),
     ("models.two words", {}, "models.two words: a block's name must be letters, digits, _ and -, a letter first"),
     ("models.7", {}, "models.7: a block's name must be "),
