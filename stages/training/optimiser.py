@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 from torch import nn
 
 from stages.base.numbers import Rate, ShareNotAll, ShareOrNone
-from stages.training import eager
 
 _TRUST = {"lars": 0.001, "larc": 0.02}
 
@@ -72,24 +71,19 @@ def build(rule: Rule, groups: dict[str, list[nn.Parameter]]) -> torch.optim.Opti
                 if rule.name in _TRUST:
                     # timm's own choice, by the weight decay, would not adapt kernels without one
                     torch_groups[-1]["always_adapt"] = members is kernels
-    eager.mark()
-    return eager.unmarked(_made(rule, torch_groups))
-
-
-def _made(rule: Rule, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
     if rule.name in _TRUST:
         from timm.optim.lars import Lars
 
         clip = rule.name == "larc"
-        return Lars(groups, momentum=rule.momentum, trust_coeff=_TRUST[rule.name], trust_clip=clip)
+        return Lars(torch_groups, momentum=rule.momentum, trust_coeff=_TRUST[rule.name], trust_clip=clip)
     if rule.name in ("sgd", "nesterov"):
         # torch refuses Nesterov's momentum of 0, which is none
         nesterov = rule.name == "nesterov" and rule.momentum > 0
-        sgd = torch.optim.SGD(groups, lr=0.0, momentum=rule.momentum, nesterov=nesterov, fused=True)
+        sgd = torch.optim.SGD(torch_groups, lr=0.0, momentum=rule.momentum, nesterov=nesterov, fused=True)
         forget(sgd)
         return sgd
     kind = torch.optim.AdamW if rule.name == "adamw" else torch.optim.Adam
-    return kind(groups, lr=0.0, betas=(rule.momentum, 0.999), fused=True)
+    return kind(torch_groups, lr=0.0, betas=(rule.momentum, 0.999), fused=True)
 
 
 def forget(optimiser: torch.optim.Optimizer) -> None:
