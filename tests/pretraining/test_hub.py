@@ -25,7 +25,8 @@ from stages.project import estimate, layout, params
 from stages.training import saved
 from stages.training.augmentation import plain
 from stages.training.device import Compute
-from tests.tiny import CPU, pictures, small, train, trainable
+from tests.images import of
+from tests.tiny import pictures, small, train, trainable
 
 BLOCK = {"method": "hub", "library": "timm", "model": "test_vit", "upscale": 64, "weights": "mine.safetensors"}
 
@@ -236,7 +237,7 @@ def test_the_stage_writes_the_same_encoder_for_each_seed(project: Callable[[dict
     assert sorted(path.name for path in (folder / "seed-4").iterdir()) == ["encoder.json", "weights.safetensors"]
     wanted = hub.encoder(chosen(), 32, layout.DATA / "files" / "mine.safetensors")
     found = pretrained.extract(
-        pictures(), pretrained.Settings(extractor="pretrained", weights="encoders/mine"), folder / "seed-5", CPU
+        of(pictures()), pretrained.Settings(extractor="pretrained", weights="encoders/mine"), folder / "seed-5"
     )
     with torch.inference_mode():
         vectors = wanted(plain(torch.from_numpy(pictures())))
