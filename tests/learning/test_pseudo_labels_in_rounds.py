@@ -42,7 +42,7 @@ def test_what_a_round_goes_on_from(
     def query(candidates: Candidates, queried: np.ndarray) -> Query:
         return margin.query(candidates, chosen("margin"))
 
-    alternate(plan, learn, partial(job.tell, 0), query, Embedded(IMAGES, half=False), tmp_path)
+    alternate(plan, learn, partial(job.tell, 0), query, Embedded(IMAGES), tmp_path)
     for start in (0, EPOCHS, 2 * EPOCHS):
         anew = restart or start == 0
         # with true labels alone, or with those that the round before ended with
