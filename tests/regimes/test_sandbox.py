@@ -305,7 +305,7 @@ def test_the_contract_holds(name: sandbox.Sandbox, monkeypatch: pytest.MonkeyPat
     short = {"sandbox": name, "steps": 2, "least_labelled": 4}
     monkeypatch.setattr(contracts, "train", partial(train, **short))
     monkeypatch.setattr(contracts, "make", partial(make, **short))
-    # not a run without the sandbox, which is kept
+    # not a run without these changes, which is kept
     monkeypatch.setattr(contracts, "untouched", contracts.untouched.__wrapped__)
     contracts.test_labels_not_told_do_not_matter("models", "gradual", tmp_path)
     contracts.until_killed(contracts.kill_in_epoch(2), "models", "gradual", tmp_path / "killed")
