@@ -92,6 +92,8 @@ def warm(block: dict[str, Any], epochs: int) -> dict[str, Any]:
     """The number of epochs, and the optimiser of a block with a warm-up that ends within them, or within a round."""
     if "epochs" not in block:
         return {}
+    if "optimiser" not in block:
+        return {"epochs": epochs}
     rule = block["optimiser"]
     most = epochs // max(block["rounds"], 1) if block.get("regime") == "pseudo_label" else epochs
     shorter = {"warmup": min(rule["warmup"], most)} if "warmup" in rule else {}

@@ -42,7 +42,8 @@ def trainable(section: str) -> list[str]:
 def small(section: str, member: str, **changes: Any) -> Any:
     """A member's block, cut down to the tiny world."""
     cut = {key: number for key, number in CUT.items() if key in blocks(section)[member]}
-    changes = {"epochs": EPOCHS, "steps": None, "batch_size": 16, "classes": None} | cut | changes
+    steps = {"steps": None, "batch_size": 16} if "steps" in blocks(section)[member] else {}
+    changes = {"epochs": EPOCHS, "classes": None} | steps | cut | changes
     if section == "pretrain":
         changes = {"encoder": "conv4"} | changes
     return settings(section, member, **changes)

@@ -45,3 +45,5 @@ Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Temperature = Annotated[float, Field(ge=1e-3, le=1e3, allow_inf_nan=False)]
 # whose square float32 holds
 Distance = Annotated[float, Field(ge=1e-6, le=1e6, allow_inf_nan=False)]
+# scikit-learn's C: 0 would leave no weight, and without an end separable labels have none either
+Strength = Annotated[float, Field(ge=1e-4, le=1e6, allow_inf_nan=False)]

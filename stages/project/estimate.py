@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from stages import pretraining, regimes
@@ -15,8 +15,6 @@ from stages.training.device import half, pick
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from stages.training.method import Training
 
 Block = TypeVar("Block")
 
@@ -60,7 +58,7 @@ def hours(
     for name, pretrained in _wanted(parameters.pretrain, section, only):
         if pretraining.trains(pretrained):
             cost = pretraining.trained(pretrained).cost(pretrained)
-            work += _visits(pretrained, [pool_size]) * cost * forward(name)
+            work += pretrained.epochs * pretrained.visits(pool_size) * cost * forward(name)
     for _, block in _wanted(parameters.models, section, only):
         told = [pool_size]
         if block.follows != "schedule":
@@ -68,7 +66,7 @@ def hours(
             told = parameters.rounds.totals(budget) if block.follows == "rounds" else [budget]
             if block.sees_pool:
                 told = [pool_size] * len(told)
-        visits = _visits(block, told) * regimes.member(block.regime).cost(block)
+        visits = block.epochs * sum(map(block.visits, told)) * regimes.member(block.regime).cost(block)
         # before a model asks it looks at the whole pool, once for all if what it sees there stays the same
         looks = len(told) - 1
         if looks and not block.moves_encoder:
@@ -88,11 +86,6 @@ def _wanted(blocks: Blocks[Block], section: str | None, only: str | None) -> Ite
     for name in blocks:
         if not section or (blocks.section, name) == (section, only):
             yield name, blocks[name]
-
-
-def _visits(block: Training | pretraining.TrainedBlock, told: Sequence[int]) -> int:
-    """How many images the batches of all rounds hold, of which each goes through so many images."""
-    return block.epochs * sum(block.steps * block.batch_size if block.steps else count for count in told)
 
 
 def _told(labels: Labels, pool_size: int) -> int:

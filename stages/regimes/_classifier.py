@@ -12,10 +12,10 @@ from stages.acquisition import Acquisition
 from stages.encoders import Encoder
 from stages.supervision.schedule import Schedule
 from stages.training.augmentation import Views, augment, plain
-from stages.training.method import Epoch, Method, Training, shuffled
+from stages.training.method import Epoch, Method, Shown, Training, shuffled
 
 
-class Block(Training):
+class Block(Shown):
     """`init`: the member of `pretrain` to start from; `follows`: the section that says what the model is told, all of
     the budget at once (labels), more and more of it (schedule), or more each time that it has been trained (rounds);
     `acquisition`: a file of acquisition/ by its `name`, and its options: it says which labels a round adds, and which
@@ -43,6 +43,10 @@ class Block(Training):
         return schedule if self.follows == "schedule" else None
 
 
+class Stepped(Block, Training):
+    """The block of a regime that learns by an optimiser's steps."""
+
+
 class Classifier(Method):
     """Trains `head`, a linear layer, on the encoder's output."""
 
@@ -58,7 +62,7 @@ class Classifier(Method):
         return self.encoder, self.head
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
-        return shuffled(epoch.labelled(), self.settings.batch_size, self.settings.steps)
+        return shuffled(epoch.labelled(), self._by_steps().batch_size, self._by_steps().steps)
 
 
 def view(images: Tensor, views: Views | None) -> Tensor:

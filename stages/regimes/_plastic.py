@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from stages.base.numbers import Share
 from stages.encoders import Encoder
-from stages.regimes._classifier import Block, Classifier
+from stages.regimes._classifier import Classifier, Stepped
 from stages.regimes._growing import Growth, closed, confidence, draw, without
 from stages.regimes._pruning import Pruner, Pruning
 from stages.training import measure
@@ -16,7 +16,7 @@ from stages.training.images import Images
 from stages.training.method import Epoch
 
 
-class PlasticBlock(Block):
+class PlasticBlock(Stepped):
     """`growth` says what a class is given when a label of it is told for the first time.
 
     fixed: nothing; the head has all its units from the start, and they learn to be silent until then.

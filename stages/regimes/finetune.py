@@ -12,13 +12,13 @@ from torch.nn import functional
 from stages.base.errors import UserError
 from stages.base.numbers import Rate
 from stages.encoders import Encoder
-from stages.regimes._classifier import Block, Classifier, view
+from stages.regimes._classifier import Classifier, Stepped, view
 from stages.training.augmentation import Views
 from stages.training.method import Batch
 from stages.training.optimiser import Optimiser
 
 
-class Settings(Block):
+class Settings(Stepped):
     """`layers`: "all", or how many of the encoder's last blocks move; `encoder_scale`: the encoder's learning rate,
     as a share of the head's."""
 

@@ -14,14 +14,14 @@ from torch.nn import functional
 from stages.base.numbers import ShareNotAll, ShareOrNone, Weight
 from stages.encoders import Encoder
 from stages.modules.average import follow, twin
-from stages.regimes._classifier import Block, Classifier
+from stages.regimes._classifier import Classifier, Stepped
 from stages.regimes._randaugment import RandAugment, randaugment
 from stages.training.augmentation import Views, augment
 from stages.training.method import Batch, Epoch, mixed
 from stages.training.optimiser import Optimiser
 
 
-class Settings(Block):
+class Settings(Stepped):
     """A step sees `batch_size` labelled images, again and again where they are fewer, and `mu` times as many of
     all images shown, the labelled among them, as in FixMatch; `steps` null: as many as show each of these once. `views`
     makes the labelled and the weak views; `strong` changes others of the same kind, drawn anew.

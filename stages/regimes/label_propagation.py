@@ -16,14 +16,14 @@ from stages.encoders import Encoder
 from stages.modules.aggregation import aggregation, discrimination
 from stages.modules.bank import BLOCK, Bank, Start, firsts
 from stages.modules.heads import perceptron
-from stages.regimes._classifier import Block, Classifier
+from stages.regimes._classifier import Classifier, Stepped
 from stages.training.augmentation import Views, augment
 from stages.training.images import Images
 from stages.training.method import Batch, Epoch, mixed, shuffled
 from stages.training.optimiser import Optimiser
 
 
-class Settings(Block):
+class Settings(Stepped):
     """`labelled_in_batch`: how many images of a batch are labelled, if there are both kinds; an epoch goes once through
     those that are not. `projection`: widths of the embedding head, `standardised`: whether batch norm follows it.
     `bank`: where an image's vector begins, `random` as in the paper, or the `encoder`'s; `bank_momentum`: share that

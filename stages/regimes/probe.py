@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from stages.encoders import Encoder
-from stages.regimes._classifier import Block, Classifier
+from stages.regimes._classifier import Stepped
+from stages.regimes._frozen import Frozen
 from stages.training.augmentation import Views, augment
 from stages.training.images import Images
 from stages.training.measure import spaced
@@ -21,7 +22,7 @@ from stages.training.standardised import Standardised
 SAMPLE = 4096  # images that features are standardised by: mean and deviation to a hundredth or two
 
 
-class Settings(Block):
+class Settings(Stepped):
     """`views`: null takes the images as they are, and the frozen encoder's features of them are computed once.
     `standardise`: whether the head sees each feature with mean 0 and deviation 1, over the images shown at first,
     labelled or not: raw features of unlike sizes take far more steps than one has. With it, constant steps of a rule
@@ -36,26 +37,16 @@ class Settings(Block):
     standardise: bool
 
 
-class Probe(Classifier):
+class Probe(Frozen):
     settings: Settings
 
     def __init__(self, encoder: Encoder, classes: int, settings: Settings) -> None:
         super().__init__(encoder, classes, settings)
         if settings.standardise:
             self.head = Standardised(encoder.dim, classes)
-        encoder.requires_grad_(False)
-        # the encoder never moves and is read anew at a start: hundreds of MB less in each epoch's checkpoint
-        self.register_state_dict_post_hook(_leave_out)  # type: ignore[no-untyped-call]
-        self.register_load_state_dict_pre_hook(_put_back)  # type: ignore[no-untyped-call]
         self._features: Tensor | None = None
         self._row: Tensor | None = None
         self._told: Tensor | None = None
-
-    def train(self, mode: bool = True) -> Probe:
-        """The encoder stays in evaluation mode, else its running statistics would move."""
-        super().train(mode)
-        self.encoder.eval()
-        return self
 
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Computes the features of the images told; told more since, of these anew."""
@@ -78,15 +69,6 @@ class Probe(Classifier):
                 features = self.encoder(augment(batch.images, self.settings.views))
         logits = self.head(features)
         yield {"cross_entropy": functional.cross_entropy(logits.float(), batch.labels)}
-
-
-def _leave_out(probe: Probe, state: dict[str, Tensor], prefix: str, _: object) -> None:
-    for key in [key for key in state if key.startswith(f"{prefix}encoder.")]:
-        del state[key]
-
-
-def _put_back(probe: Probe, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    state.update({f"{prefix}encoder.{key}": value for key, value in probe.encoder.state_dict().items()})
 
 
 def cost(settings: Settings) -> float:

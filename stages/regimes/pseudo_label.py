@@ -27,7 +27,7 @@ from torch.nn import functional
 from stages.base.numbers import Amount, Epochs, Share, ShareNotAll
 from stages.encoders import Encoder
 from stages.modules.average import twin
-from stages.regimes._classifier import Block, Classifier, view
+from stages.regimes._classifier import Classifier, Stepped, view
 from stages.training.augmentation import Views
 from stages.training.images import Images
 from stages.training.measure import embed
@@ -44,7 +44,7 @@ class Round:
     epochs: int
 
 
-class Settings(Block):
+class Settings(Stepped):
     """`rounds` divide `epochs` evenly, what is over falls to the last; the first round has true labels alone. The
     learning rate runs through its whole course, warm-up included, in each round. Of active rounds that go on
     (`rounds.restart: false`), each but the first begins with the weights and the pseudo-labels of the one before.

@@ -22,10 +22,10 @@ from stages.base.errors import UserError
 from stages.base.files import whole_file
 
 
-def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, history: list[dict[str, Any]]) -> None:
-    """Writes the method's and the optimiser's state and the history so far, whole or not at all."""
+def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None, history: list[dict[str, Any]]) -> None:
+    """Writes the method's state, the optimiser's if there is one, and the history so far, whole or not at all."""
     tensors: dict[str, Tensor] = {f"method.{key}": value for key, value in method.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
+    for index, state in optimiser.state_dict()["state"].items() if optimiser else ():
         for key, value in state.items():
             if value is not None:
                 tensors[f"optimiser.{index}.{key}"] = torch.as_tensor(value)
@@ -35,7 +35,7 @@ def save(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer, histor
         save_file(tensors, partial, metadata={"history": json.dumps(history)})
 
 
-def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:
+def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer | None) -> list[dict[str, Any]]:
     """Brings method and optimiser to the saved state and returns the history; without a file it returns none.
 
     Raises UserError for a file that cannot be read.
@@ -45,6 +45,8 @@ def restore(path: Path, method: nn.Module, optimiser: torch.optim.Optimizer) -> 
     with _whole(path):
         tensors, history = _read(path)
         _adopt(tensors, method)
+        if optimiser is None:
+            return history
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             if key.startswith("optimiser."):

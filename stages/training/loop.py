@@ -67,7 +67,8 @@ def fit(
     device = hardware.device
     memory.keep_freed(device)
     method.to(device).to(memory_format=torch.channels_last)
-    rule = optimiser.build(method.rule(), method.groups())
+    moving = any(parameter.requires_grad for parameter in method.parameters())
+    rule = optimiser.build(method.rule(), method.groups()) if moving else None
     history = checkpoint.restore(resume, method, rule)
     epochs = method.settings.epochs
     if hardware.compile and device.type == "cuda":
@@ -132,10 +133,12 @@ def _collapse(row: Row, kept: Tensor, labels: np.ndarray, encoder: nn.Module, *,
 
 
 def _train(
-    method: Method, rule: torch.optim.Optimizer, images: Images, epoch: Epoch, hardware: Hardware, title: str
+    method: Method, rule: torch.optim.Optimizer | None, images: Images, epoch: Epoch, hardware: Hardware, title: str
 ) -> tuple[Row, int]:
     """The epoch's mean losses and last learning rates, and how many images its batches held."""
     method.train()
+    if rule is None:
+        return _summed(method.solve(epoch, images), epoch, title), len(epoch.labelled())
     if method.forgets(epoch.number):
         optimiser.forget(rule)
     method.begin_epoch(epoch, images)
@@ -169,16 +172,20 @@ def _train(
             for name, loss in losses.items():
                 sums[name] = sums[name] + loss.detach().float() if name in sums else loss.detach().float()
                 counts[name] = counts.get(name, 0) + 1
-    means = {name: float(total) / counts[name] for name, total in sums.items()}
+    row = _summed({name: float(total) / counts[name] for name, total in sums.items()}, epoch, title)
+    row |= {f"lr/{group['name']}": group["lr"] for group in rule.param_groups}
+    return row, sum(len(indices) for indices in batches)
+
+
+def _summed(means: dict[str, float], epoch: Epoch, title: str) -> Row:
+    """An epoch's losses, and their sum. Raises UserError where one is no number."""
     for name, mean in means.items():
         if not math.isfinite(mean):
             raise UserError(
                 f"{title}: the loss {name!r} is {mean} in epoch {epoch.number + 1}; lower the learning rate"
             )
     row: Row = {"loss": sum(means.values())}
-    row |= {f"loss/{name}": mean for name, mean in means.items()}
-    row |= {f"lr/{group['name']}": group["lr"] for group in rule.param_groups}
-    return row, sum(len(indices) for indices in batches)
+    return row | {f"loss/{name}": mean for name, mean in means.items()}
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:

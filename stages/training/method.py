@@ -21,16 +21,15 @@ if TYPE_CHECKING:
 LARGEST_EPOCH = 100_000_000
 
 
-class Training(BaseModel, extra="forbid", frozen=True):
-    """What every trained block of params.yaml says. `classes`: the world shows the first k classes only (null: all);
-    `steps` for each epoch (null: as many as one pass over the images takes); `optimiser` has a learning rate
-    of its own, unless the method says another."""
+class Shown(BaseModel, extra="forbid", frozen=True):
+    """What every trained block of params.yaml says. `classes`: the world shows the first k classes only (null: all)."""
 
     classes: Classes | None
     epochs: Epochs
-    steps: Steps | None
-    batch_size: BatchSize
-    optimiser: Rule
+
+    def visits(self, images: int) -> int:
+        """How many images the batches of an epoch hold that goes through so many."""
+        return images
 
     def sizes(self) -> list[int]:
         """Sides of square images in px that the encoder is given beside those of the data's size."""
@@ -38,6 +37,18 @@ class Training(BaseModel, extra="forbid", frozen=True):
 
     def check_size(self, size: int) -> None:
         """Raises ValueError for images of a size in px with which the method can't work."""
+
+
+class Training(Shown):
+    """What a block says that is trained by steps. `steps` for each epoch (null: as many as one pass over the images
+    takes); `optimiser` has a learning rate of its own, unless the method says another."""
+
+    steps: Steps | None
+    batch_size: BatchSize
+    optimiser: Rule
+
+    def visits(self, images: int) -> int:
+        return self.steps * self.batch_size if self.steps else images
 
     @model_validator(mode="after")
     def _reaches_its_rate(self) -> Self:
@@ -88,10 +99,10 @@ class Method(nn.Module):
     Randomness comes from torch's default generators, which the loop seeds anew at each epoch.
     """
 
-    settings: Training
+    settings: Shown
     encoder: nn.Module
 
-    def __init__(self, encoder: nn.Module, settings: Training) -> None:
+    def __init__(self, encoder: nn.Module, settings: Shown) -> None:
         super().__init__()
         self.settings = settings
         self.encoder = encoder
@@ -103,16 +114,22 @@ class Method(nn.Module):
 
     def rule(self) -> Rule:
         """The optimiser's rule. By default `optimiser` of the settings."""
-        return self.settings.optimiser
+        return self._by_steps().optimiser
 
     def rates(self, epoch: float) -> dict[str, float]:
         """The learning rate of each group at a fractional epoch. By default the one of the settings' `optimiser`."""
-        assert isinstance(self.settings.optimiser, Optimiser), "a rule alone has no rate"
-        return {"model": self.settings.optimiser.at(epoch, self.settings.epochs)}
+        rule = self._by_steps().optimiser
+        assert isinstance(rule, Optimiser), "a rule alone has no rate"
+        return {"model": rule.at(epoch, self.settings.epochs)}
 
     def sampler(self, epoch: Epoch) -> Iterator[Tensor]:
         """The batches of an epoch, as indices of the pool, int64 [B]. By default: the images shown, shuffled."""
-        return shuffled(epoch.shown, self.settings.batch_size, self.settings.steps)
+        return shuffled(epoch.shown, self._by_steps().batch_size, self._by_steps().steps)
+
+    def solve(self, epoch: Epoch, images: Images) -> dict[str, float]:
+        """Finds the weights by itself, and gives the named losses that are left. Asked in place of batches, updates and
+        steps of a method none of whose parameters has a gradient."""
+        raise NotImplementedError
 
     def begin_epoch(self, epoch: Epoch, images: Images) -> None:
         """Called before an epoch's first batch; `images` gives any of the pool's by index."""
@@ -133,6 +150,10 @@ class Method(nn.Module):
     def forgets(self, epoch: int) -> bool:
         """Whether the optimiser begins anew at an epoch (from 0), as after weights were drawn anew."""
         return False
+
+    def _by_steps(self) -> Training:
+        assert isinstance(self.settings, Training), "the settings of what is trained by steps"
+        return self.settings
 
 
 def mixed(labelled: Tensor, count: int, others: Tensor, other_count: int, steps: int) -> Iterator[Tensor]:

@@ -11,7 +11,11 @@ from stages import encoders
 from stages.base import readable
 from stages.base.errors import UserError
 from stages.encoders import Encoder
+from stages.training.centred import Centred
 from stages.training.standardised import Standardised
+
+# heads by what they keep beside their weights
+_KINDS: dict[str, type[torch.nn.Linear]] = {"scale": Centred, "deviation": Standardised}
 
 
 def load(folder: Path, classes: int | None = None) -> tuple[Encoder, torch.nn.Linear]:
@@ -27,7 +31,7 @@ def load(folder: Path, classes: int | None = None) -> tuple[Encoder, torch.nn.Li
     with readable.refused(said):
         weights = load_file(path)
         count = weights["weight"].shape[0] if classes is None else classes
-        head = Standardised(encoder.dim, count) if "mean" in weights else torch.nn.Linear(encoder.dim, count)
+        head = next((kind for key, kind in _KINDS.items() if key in weights), torch.nn.Linear)(encoder.dim, count)
         shapes, wanted = (
             {name: list(value.shape) for name, value in one.items()} for one in (weights, head.state_dict())
         )

@@ -19,11 +19,27 @@ from stages.training import measure, saved
 from stages.training.images import Images
 from stages.training.loop import fit, seed_all
 from stages.training.standardised import Standardised
-from tests.blocks import base
+from tests.blocks import blocks
 from tests.digits import HARDWARE, digits
 from tests.tiny import CPU, make, pictures, train
 
 TOLD = 200
+# steps enough to come to the minimum
+BLOCK = {
+    "epochs": 100,
+    "steps": 20,
+    "batch_size": TOLD,
+    "optimiser": {
+        "name": "adam",
+        "rate": 0.003,
+        "momentum": 0.9,
+        "weight_decay": 0.03,
+        "decay": "cosine",
+        "warmup": 0,
+    },
+    "views": None,
+    "standardise": True,
+}
 
 
 class Unlike(nn.Module):
@@ -34,12 +50,12 @@ class Unlike(nn.Module):
 
 
 def trained(path: Path, **changes: object) -> tuple[probe.Probe, Tensor, Tensor]:
-    """A probe by params.yaml's block on 200 digits told of 600, and the features of these 600 and of the held out."""
+    """A probe on 200 digits told of 600, and the features of these 600 and of the held out."""
     images, labels, held_out, _ = digits()
     body = Chain(64, pool=nn.Sequential(nn.AvgPool2d(4), nn.Conv2d(3, 1, 1), nn.Flatten(), Unlike()))
     seed_all(0, 0)
     encoder = encoders.Encoder("unlike", 32, [0.5] * 3, [0.25] * 3, body)
-    settings = probe.Settings.model_validate(base()["models"]["probe"] | {"batch_size": TOLD} | changes)
+    settings = probe.Settings.model_validate(blocks("models")["probe"] | BLOCK | changes)
     model = probe.build(encoder, 10, settings, len(images))
     world = fixed(labels, np.arange(TOLD), 10, settings.epochs)
     fit(model, images, Told(labels, world), world, seed=0, hardware=HARDWARE, resume=path)
