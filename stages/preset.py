@@ -80,6 +80,9 @@ def only(raw: Mapping[str, Any], kept: list[str]) -> dict[str, Any]:
         name: block for name, block in raw["strategies"].items() if block["extractor"] in result["extractors"]
     }
     result["models"] = {name: block for name, block in raw["models"].items() if block["init"] in kept}
+    result["predict"] = raw["predict"] | {
+        "models": [name for name in raw["predict"]["models"] if name in result["models"]]
+    }
     return result
 
 

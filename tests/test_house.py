@@ -28,6 +28,7 @@ ROOMS = [
     "pretraining",
     "regimes",
     "measures",  # figures, for which labels are seen after all choices were made
+    "calibration",  # how far guesses can be trusted
     "learning",  # one model's training, at once or in rounds
     "advice",  # how many more labels
     "reporting",  # tables, pictures, pages

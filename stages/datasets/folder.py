@@ -19,6 +19,8 @@ from stages.datasets._layout import layout
 from stages.datasets._listing import listing
 from stages.splitting.stratify import held_out
 
+AT_ONCE = 4096  # pictures
+
 
 def load(settings: Settings, scratch: Path) -> Dataset:
     """Walks the source once, so that what is wrong with its paths is said at once, then reads the pictures by name.
@@ -71,6 +73,21 @@ def originals(
         yield from missing.items()
     except OSError as error:
         raise UserError(f"data.source={source}: {error.strerror}") from error
+
+
+def batches(source: Path, size: int, max_pixels: float) -> Iterator[tuple[list[str], np.ndarray]]:
+    """All pictures of a folder or an archive, however they lie in it, some at once: their names, and uint8
+    [n, size, size, 3] as `load` would pack them. Raises UserError where there is none, and for some that can't be
+    decoded."""
+    found = listing(source)
+    if not found.pictures:
+        raise UserError("; ".join([f"{source}: no picture", *found.notes()]))
+    names = sorted(found.pictures)
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        images = np.empty((len(some), size, size, 3), dtype=np.uint8)
+        decode_into(partial(_pictures, source), dict(zip(some, images, strict=True)), max_pixels, str(source))
+        yield some, images
 
 
 Rows = list[tuple[str, int]]

@@ -25,6 +25,7 @@ _MAKERS = {
     "selection": ("select", True),
     "models": ("train", True),
     "evaluation": ("evaluate", True),
+    "predictions": ("predict", True),
 }
 
 

@@ -25,6 +25,7 @@ FEATURES = DATA / "features"
 SELECTION = DATA / "selection"
 MODELS = DATA / "models"
 EVALUATION = DATA / "evaluation"
+PREDICTIONS = DATA / "predictions"
 METRICS = Path("metrics")
 PLOTS = Path("plots")
 

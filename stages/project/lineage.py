@@ -21,6 +21,7 @@ SECTIONS = {
     "select": "strategies",
     "train": "models",
     "evaluate": "models",
+    "predict": "models",
 }
 SINGLE = ("download", "split", "compare")
 
@@ -43,8 +44,13 @@ class Instance(NamedTuple):
 
 def instances(raw: Mapping[str, Any]) -> list[Instance]:
     """All instances that the parameters make, but for the stage `code` itself."""
-    blocks = [Instance(verb, name) for verb, section in SECTIONS.items() for name in raw[section]]
+    blocks = [Instance(verb, name) for verb in SECTIONS for name in _names(verb, raw)]
     return [Instance(verb, "") for verb in SINGLE] + blocks
+
+
+def _names(verb: str, raw: Mapping[str, Any]) -> list[str]:
+    """Of the blocks that have the stage: all of its section, but for predict, which is asked of some models."""
+    return list(raw["predict"]["models"] if verb == "predict" else raw[SECTIONS[verb]])
 
 
 def stamp(instance: Instance, raw: Mapping[str, Any]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from stages import datasets, pretraining
 from stages.base import excerpt, families
 from stages.base.errors import UserError
 from stages.base.numbers import Seed
+from stages.calibration import settings as calibration
 from stages.project import evaluation, keys
 from stages.project.reading import load_yaml
 from stages.project.wording import line, shown, words
@@ -95,6 +96,7 @@ class Sections(BaseModel, extra="forbid", frozen=True):
     schedule: Schedule
     rounds: Rounds
     evaluation: evaluation.Settings
+    predict: calibration.Settings
 
     @field_validator("seeds")
     @classmethod
@@ -126,6 +128,7 @@ class Params:
         self.schedule: Schedule = sections.schedule
         self.rounds: Rounds = sections.rounds
         self.evaluation: evaluation.Settings = sections.evaluation
+        self.predict: calibration.Settings = sections.predict
         self.pretrain: Blocks[pretraining.Block] = Blocks("pretrain", raw["pretrain"])
         self.extractors: Blocks[extractors.Block] = Blocks("extractors", raw["extractors"])
         self.strategies: Blocks[selection.Block] = Blocks("strategies", raw["strategies"])
@@ -144,6 +147,8 @@ class Params:
                     raise UserError(f"{FILE}: {blocks.section}.{name}={shown(block)}: must be a block of parameters")
         _known("data.name", self.data.name, families.names("datasets"))
         _known("labels.strategy", self.labels.strategy, self.strategies)
+        for model in self.predict.models:
+            _known("predict.models", model, self.models)
         for name, block in self.pretrain.raw.items():
             if "encoder" in block:
                 _known(f"pretrain.{name}.encoder", block["encoder"], families.names("encoders"))

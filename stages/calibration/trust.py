@@ -1,0 +1,99 @@
+"""How far a model can be trusted, read off labels that it was not told; and its guesses, and what to do with each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.calibration import temperature
+from stages.calibration.verdict import interval, least_confidence, verdicts
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """Of n images: the likeliest class and the runner-up, int64 [n] each, their probabilities, float64 [n], and the
+    verdict on the first, str [n]. With a single class the runner-up is -1 and its probability 0."""
+
+    first: np.ndarray
+    probability: np.ndarray
+    second: np.ndarray
+    second_probability: np.ndarray
+    verdict: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trust:
+    """`labels`: how many labels it was read off, each by a model that was not told it; `right`: how many of these
+    guesses were; `temperature`: by which logits are divided; `least`: the probability from which on a guess is
+    accepted, None for never; `precision`: that was wanted; `accepted` and `accepted_right`: of the labels;
+    `calibration_error_before` and `calibration_error`: expected calibration error of the plain probabilities, and of
+    those at a temperature fitted on other folds; None without labels."""
+
+    labels: int
+    right: int
+    temperature: float
+    least: float | None
+    precision: float
+    accepted: int
+    accepted_right: int
+    calibration_error_before: float | None
+    calibration_error: float | None
+
+    @classmethod
+    def measured(cls, logits: np.ndarray, labels: np.ndarray, folds: np.ndarray, precision: float) -> Trust:
+        """From logits float [n, C] of a model that was not told the label, int64 [n], nor those of its fold, int64 [n].
+        Without labels nothing is accepted."""
+        taken = temperature.fit(logits, labels)
+        found = temperature.probabilities(logits, taken)
+        confidence, right = found.max(1), found.argmax(1) == labels
+        least = least_confidence(confidence, right, precision)
+        accepted = np.zeros(len(labels), bool) if least is None else confidence >= least
+        before = after = None
+        if len(labels):
+            before = temperature.calibration_error(temperature.probabilities(logits, 1.0), labels)
+            after = temperature.calibration_error(temperature.crossed(logits, labels, folds), labels)
+        return cls(
+            len(labels), int(right.sum()), taken, least, precision, int(accepted.sum()), int(right[accepted].sum()),
+            before, after,
+        )  # fmt: skip
+
+    def guesses(self, logits: np.ndarray) -> Guesses:
+        """Of images by their logits, float [n, C]."""
+        found = temperature.probabilities(logits, self.temperature)
+        every = np.arange(len(found))
+        first = found.argmax(1)
+        confidence = found[every, first]
+        second, other = np.full(len(found), -1), np.zeros(len(found))
+        if found.shape[1] > 1:
+            rest = found.copy()
+            rest[every, first] = -1
+            second = rest.argmax(1)
+            other = found[every, second]
+        return Guesses(first, confidence, second, other, verdicts(confidence, self.least))
+
+    def lines(self) -> list[str]:
+        """What a reader should know, a sentence each."""
+        if not self.labels:
+            return ["Too few labels to say how far a guess can be trusted: none is accepted without a look."]
+        low, high = interval(self.right, self.labels)
+        said = [
+            f"On {self.labels:,} labels that the model was not told, out of fold, {self.right / self.labels:.1%} of "
+            f"its guesses are right (95 %: {low:.1%} to {high:.1%}). Where labels were chosen as typical this is too "
+            "high for the other images, where they were chosen as uncertain too low."
+        ]
+        if self.least is None:
+            said.append(f"At no probability are {self.precision:.0%} right: no guess is accepted without a look.")
+        else:
+            low, high = interval(self.accepted_right, self.accepted)
+            said.append(
+                f"From a probability of {self.least:.3f} on, {self.accepted_right:,} of {self.accepted:,} are right, "
+                f"{self.accepted_right / self.accepted:.1%} (95 %: {low:.1%} to {high:.1%}); "
+                f"{self.precision:.0%} was wanted."
+            )
+        assert self.calibration_error_before is not None and self.calibration_error is not None
+        said.append(
+            f"Temperature {self.temperature:.2f}: expected calibration error {self.calibration_error_before:.3f} "
+            f"before, {self.calibration_error:.3f} after."
+        )
+        return said
