@@ -42,6 +42,7 @@ def parameters() -> dict[str, Any]:
         "follows": "rounds",
         "acquisition": {"name": "margin"},
     }
+    raw["predict"] |= {"models": ["supervised", "asking"], "folds": 2}
     return copy.deepcopy(raw)
 
 

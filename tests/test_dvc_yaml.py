@@ -8,7 +8,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
@@ -66,8 +66,12 @@ def instances(raw: dict[str, Any]) -> list[Instance]:
         if "foreach" not in stage:
             found.append(Instance(verb, verb, "", {}, resolved(stage, raw)))
             continue
-        for key, block in raw[stage["foreach"].removeprefix("${").removesuffix("}")].items():
-            values = {**raw, "key": key, "item": block}
+        *way, last = stage["foreach"].removeprefix("${").removesuffix("}").split(".")
+        items = reduce(dict.__getitem__, way, raw)[last]
+        # of a list, whose items are names of models
+        blocks = {name: raw["models"][name] for name in items} if isinstance(items, list) else items
+        for key, block in blocks.items():
+            values = {**raw, "key": key, "item": key if isinstance(items, list) else block}
             found.append(Instance(f"{verb}@{key}", verb, key, block, resolved(stage["do"], values)))
     return found
 

@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from stages import preset
+from stages.base.errors import UserError
 from stages.learning import job
-from stages.project.lineage import SECTIONS
+from stages.project.lineage import instances
 from stages.training import measure, saved
 from stages.training.images import Images
 from tests import blocks
@@ -45,6 +47,7 @@ def parameters() -> dict[str, Any]:
         "badge": raw["models"]["probe"] | ROUNDS | {"init": "scratch", "acquisition": {"name": "badge"}},
         "few_classes": supervised | ROUNDS | {"classes": 4, "acquisition": {"name": "entropy"}},
     }
+    raw["predict"] = {"models": ["at_once", "badge"], "precision": 0.5, "folds": 2}
     return copy.deepcopy(raw)
 
 
@@ -65,8 +68,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         stage("download")
         stage("split")
-        for verb, section in SECTIONS.items():
-            for name in raw[section]:
+        for verb, name in instances(raw):
+            if name:
                 stage(verb, name)
         stage("compare")
     return folder
@@ -209,7 +212,7 @@ def test_a_killed_run_goes_on_as_nothing_but_itself(
     change: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever differs, in the parameters or in a file that is read, gets a scratch folder of its own."""
-    base = parameters()
+    base = parameters() | {"predict": blocks.base()["predict"]}
     base["models"]["gradual"] = preset.load("demo")["models"]["gradual"] | {"epochs": 2, "steps": 2}
 
     def killed(*arguments: Any, **named: Any) -> Any:
@@ -298,3 +301,67 @@ def test_the_stage_tells_no_label_that_was_not_asked_for(
     stage("train", model)
     for file in ("weights.safetensors", "head.safetensors", "history.csv", "queries.csv"):
         assert of(blind, model, 0, file).read_bytes() == of(project, model, 0, file).read_bytes(), file
+
+
+def test_every_image_of_the_pool_gets_a_guess_and_the_labels_told_are_kept_apart(project: Path) -> None:
+    folder = project / "data" / "predictions"
+    with np.load(project / "data" / "split" / "pool.npz") as pool:
+        names = np.load(project / "data" / "raw" / "train" / "names.npy")[pool["indices"]]
+        label = dict(zip(names, pool["labels"].astype(str), strict=True))
+    for model in ("at_once", "badge"):
+        found = pd.read_csv(folder / model / "predictions.csv", dtype=str, keep_default_na=False)
+        assert found["image"].tolist() == names.tolist()
+        told = found[found["label"] != ""]
+        assert len(told) == 40 and (told["label"] == told["image"].map(label)).all()
+        assert (told["verdict"] == "labelled").all()
+        assert set(found["verdict"]) <= {"labelled", "accept", "review", "ask"}
+        queries = pd.read_csv(of(project, "badge", 0, "queries.csv"))
+        assert model != "badge" or set(told["image"]) == set(queries["image"])
+        whole = pd.read_parquet(folder / model / "predictions.parquet")
+        assert whole["guess"].tolist() == found["guess"].tolist()
+        assert np.allclose(whole["probability"], found["probability"].astype(float), atol=1e-5)
+        assert (whole["probability"] >= whole["second_probability"]).all()
+        facts = json.loads((folder / model / "calibration.json").read_text())
+        assert facts["trust"]["labels"] == 40
+        assert "<img" in (folder / model / "index.html").read_text()
+
+
+def test_predictions_of_a_folder_are_those_of_the_pool(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    with np.load(project / "data" / "split" / "pool.npz") as pool:
+        rows = pool["indices"][:5]
+    names = np.load(project / "data" / "raw" / "train" / "names.npy")[rows]
+    images = np.load(project / "data" / "raw" / "train" / "images.npy")[rows]
+    for name, image in zip(names, images, strict=True):
+        path = tmp_path / "new" / f"{Path(str(name)).name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    stage("predict", "at_once", str(tmp_path / "new"), "--to", str(tmp_path / "out.csv"))
+    found = pd.read_csv(tmp_path / "out.csv").set_index("image")
+    before = pd.read_csv(project / "data" / "predictions" / "at_once" / "predictions.csv").set_index("image")
+    assert len(found) == 5 and found["label"].isna().all()
+    for name in names:
+        # of those labelled the pool's guess is out of fold
+        if before.loc[name, "verdict"] != "labelled":
+            one = found.loc[f"{Path(str(name)).name}.png"]
+            assert one["guess"] == before.loc[name, "guess"]
+            assert one["probability"] == pytest.approx(before.loc[name, "probability"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["at_once", "nowhere"], "nowhere: no such folder or archive"),
+        (["at_once", ".", "--to", "a.txt"], "--to a.txt: give a file that ends in .csv or .parquet"),
+        (["passive", "."], "calibration.json is missing: .* add passive to predict.models"),
+        (["at_once", "data/code_is_not_there"], "no such folder"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused_in_a_line(
+    project: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(project)
+    with pytest.raises(UserError, match=said):
+        stage("predict", *arguments)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EACH = 8  # pictures of the surest, and of the least sure, of a class
 AT_ONCE = 20  # classes in a picture
 LABELLED = "labelled"
+_TEXTS = ("image", "label", "guess", "second")
 
 
 def table(names: Sequence[str], labels: np.ndarray, guesses: Guesses, classes: Sequence[str]) -> pandas.DataFrame:
@@ -49,8 +50,7 @@ def write(found: pandas.DataFrame, path: Path) -> None:
         if path.suffix == ".parquet":
             found.to_parquet(partial, index=False)
             return
-        texts = found.select_dtypes(object).columns.union(found.select_dtypes("string").columns)
-        safe = found.assign(**{name: found[name].map(guarded) for name in texts})
+        safe = found.assign(**{name: found[name].map(guarded) for name in _TEXTS})
         safe.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
 
 
