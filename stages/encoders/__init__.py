@@ -85,8 +85,8 @@ def unread(folder: Path) -> Encoder:
 def digest(encoder: Encoder) -> str:
     """Of all that says what vectors an encoder gives, 32 hexadecimal digits. Raises UserError for a broken file."""
     if isinstance(encoder, Unread):
-        return _digest.digest(encoder.card, _tensors(encoder.folder / WEIGHTS))
-    return _digest.digest(_card.card(encoder), encoder.state_dict())
+        return _digest.digest(encoder.card, _tensors(encoder.folder / WEIGHTS), folded=True)
+    return _digest.digest(_card.card(encoder), encoder.state_dict(), folded=False)
 
 
 def _empty(card: Card | HubCard) -> Encoder:

@@ -18,11 +18,12 @@ _PACKAGE = Path(__file__).parent.parent
 _ROOMS, _LIBRARIES = ("encoders", "hub"), ("torch", "torchvision", "timm")
 
 
-def digest(card: Card | HubCard, state: Mapping[str, Tensor]) -> str:
+def digest(card: Card | HubCard, state: Mapping[str, Tensor], *, folded: bool) -> str:
     """32 hexadecimal digits, over all that says what vector an image gets: the network and how images are brought to
-    it, the weights, the code that does it, and the versions of the libraries."""
+    it, the weights, whether batch norms are folded, the code that does it, and the versions of the libraries."""
     found = hashlib.blake2b(_code(), digest_size=16)
     found.update(card.model_dump_json().encode())
+    found.update(repr(folded).encode())
     for name, tensor in sorted(state.items()):
         found.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
         found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)

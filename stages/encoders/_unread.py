@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from stages.encoders._card import HubCard
 from stages.encoders._encoder import Encoder
+from stages.encoders._folded import folded
 from stages.encoders._hub import HubEncoder
 
 
@@ -26,6 +28,7 @@ class Unread(Encoder):
         self.input = card.upscale
         self._from = read
         self._encoder: Encoder | None = None
+        self._folded: Encoder | None = None
 
     def read(self) -> Encoder:
         """The encoder itself, on the CPU at first."""
@@ -37,5 +40,13 @@ class Unread(Encoder):
         return self.read().blocks()
 
     def forward(self, images: Tensor) -> Tensor:
-        vectors: Tensor = self.read().to(images.device).eval()(images)
+        # bfloat16 would round the products of both, and gains nothing by it
+        half = torch.is_autocast_enabled(images.device.type)
+        encoder = self.read() if half else self._fast()
+        vectors: Tensor = encoder.to(images.device).eval()(images)
         return vectors
+
+    def _fast(self) -> Encoder:
+        if self._folded is None:
+            self._folded = folded(self.read())
+        return self._folded

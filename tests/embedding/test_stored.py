@@ -147,7 +147,7 @@ def test_a_librarys_model_is_not_made_where_its_vectors_are_there(
     encoders.save(encoders.wrap(choice, hub.empty(choice), 16), tmp_path / "made")
     packed = pictures(6, size=16)
     images, store = opened(tmp_path / "store", packed)
-    found = images.vectors(encoders.load(tmp_path / "made"))
+    found = images.vectors(encoders.unread(tmp_path / "made"))
 
     def never(choice: hub.Choice) -> hub.Network:
         raise AssertionError("made")
