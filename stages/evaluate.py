@@ -1,7 +1,8 @@
 """python -m stages.evaluate NAME: what a trained model can do, on the test set, for each seed.
 
 Reads data/models/NAME, the test images, and the pool (for k-NN); writes data/evaluation/NAME/: scores.json,
-confusion.csv (all seeds together) and embedding.npz (of the first seed, for the maps).
+confusion.csv (all seeds together), predicted.npy (int64 [seeds, test images]) and embedding.npz (of the first seed, for
+the maps).
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def main() -> None:
         content = {"model": name, "regime": settings.regime, "seeds": seeds, "notes": notes}
         layout.write_json(folder / "scores.json", content)
         pd.DataFrame(counts, index=classes, columns=classes).to_csv(folder / "confusion.csv", lineterminator="\n")
+        np.save(folder / "predicted.npy", np.stack(guesses))
         # a sample, as a folder's images lie class by class
         order = draws.rng(0, "evaluate.shown").permutation(len(test.labels))[: wanted.map_images]
         points = np.empty((0, 2), np.float32) if shown is None else shown.cpu().numpy()

@@ -14,16 +14,15 @@ from functools import partial
 from pathlib import Path
 
 from stages import answers, handout
-from stages.base import families
 from stages.base.cells import unguarded
 from stages.base.errors import UserError, run
 from stages.embedding.store import shared
 from stages.embedding.stored import Stored
 from stages.handout import Handout, Origin, batch
 from stages.handout.batch import Answered, Choice, Pool
-from stages.handout.pictures import Reader
 from stages.handout.trained import Trained
 from stages.project import kept, layout, params
+from stages.project.originals import originals
 from stages.project.params import Params
 from stages.training import saved
 from stages.training.device import half, pick
@@ -64,7 +63,7 @@ def export(
     done = batch.answered(returned.answers, pool)
     wanted = min(_left(parameters, strategy, budget, done), _open(parameters, pool, choice, done))
     trained = None if model is None else _trained(parameters, model, seed, classes)
-    data, read = _data(parameters.data.max_pixels)
+    data, read = originals(parameters.data.max_pixels)
     origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
     handed = batch.hand_out(origin, pool, choice, done, min(wanted, MOST), trained, read)
     handout.write(folder, handed, prefix)
@@ -130,14 +129,6 @@ def _trained(parameters: Params, model: str, seed: int, classes: list[str]) -> T
     kind = Images if settings.moves_encoder else partial(Stored, store=shared())
     opened = partial(kind, device=device, half=half(parameters.compute, device))
     return Trained(encoder, head, settings.acquisition, device, opened)
-
-
-def _data(max_pixels: float) -> tuple[str, Reader | None]:
-    """What people know the data by, and what gives the originals, if the set has any."""
-    facts = kept.read_json(layout.RAW / "description.json", "name", "source")
-    originals = getattr(families.load("datasets", facts["name"]), "originals", None)
-    data = Path(facts["source"]).name if facts["name"] == "folder" else facts["name"]
-    return data, None if originals is None else partial(originals, facts["source"], max_pixels=max_pixels)
 
 
 def _said(folder: Path, handed: Handout, wanted: int, done: Answered) -> str:

@@ -1,4 +1,4 @@
-"""Answers a question about results: `python -m stages.show pairs|advice|revisions|table ...` prints a table.
+"""Answers a question about results: `python -m stages.show pairs|advice|revisions|table|health ...` prints a table.
 
 `show pairs MODEL [--metric accuracy] [--csv FILE]`: the differences of all models to that one, in pairs over seeds.
 `show advice [MODEL ...] [--revisions A B ...] [--metric accuracy] [--csv FILE]`: how many more labels the next points
@@ -6,6 +6,8 @@ of accuracy would take, by the rounds of a training, or by revisions of differen
 `show revisions A B ... [--metric accuracy] [--csv FILE]`: models x revisions, with the differences to the first; a
 revision is a branch, tag, commit, DVC experiment, or "workspace".
 `show table features|selection [--csv FILE]`: that table alone, of what is there; it needs no model.
+`show health [--features EXTRACTOR] [--csv FILE] [--suspects FOLDER]`: what is wrong with the data; it needs the split,
+and features for some of it. The folder: labels that are probably wrong, handed out to be looked at again.
 A tool, no part of the pipeline: it writes nothing that DVC keeps.
 """
 
@@ -24,6 +26,7 @@ from stages.base.files import whole_file
 from stages.project import layout, params, results
 from stages.reporting import pairs, revisions, sections, tables
 
+MOST = 2000  # labels to look at again at once, as stages.export
 _CSV = "also write the table there"
 
 
@@ -42,6 +45,8 @@ def main() -> None:
         in_pairs(models, seeds, asked.model, asked.metric, csv)
     elif kind == "advice":
         advise(models, seeds, asked.models, csv)
+    elif kind == "health":
+        health(parameters, asked.features, csv, asked.suspects)
     else:
         blocks = parameters.extractors if asked.table == "features" else parameters.strategies
         one_table(asked.table, list(blocks), seeds, csv)
@@ -116,6 +121,33 @@ def one_table(kind: str, names: Sequence[str], seeds: Sequence[int], csv: Path |
         print(f"\nNot there yet: {', '.join(missing)}")
 
 
+def health(parameters: params.Params, extractor: str | None, csv: Path | None, suspects: Path | None) -> None:
+    """Prints what is wrong with the data, by the features of that extractor (none: those of the strategy that training
+    follows), writes each finding to a CSV file, and the suspect labels to a folder, as a batch to look at again."""
+    from stages import handout
+    from stages.handout.again import again
+    from stages.project import examined, originals
+    from stages.reporting import health as told
+
+    if suspects:
+        handout.check(suspects)
+    if extractor is None:
+        extractor = parameters.strategies[parameters.labels.strategy].extractor
+    elif extractor not in parameters.extractors:
+        raise UserError(f"--features {extractor}: {families.choices(extractor, parameters.extractors)}")
+    report = examined.examined(extractor, parameters.seeds[0])
+    section = told.section(report, examined.accuracies(report, list(parameters.models)), extractor)
+    print("\n".join([section.caption, *(f"- {point}" for point in section.points), *told.worst(report), ""]))
+    _give_out(told.table(report), report.rows(), csv)
+    if suspects:
+        if not report.findings["suspect label"]:
+            raise UserError(f"--suspects {suspects}: no label is suspect; there is nothing to hand out")
+        data, read = originals.originals(parameters.data.max_pixels)
+        handed = again(report, data, extractor, parameters.seeds[0], MOST, read)
+        handout.write(suspects, handed, None)
+        print(f"{suspects}: {len(handed.tasks):,} labels to look at again; keep the folder where labels.file looks")
+
+
 def _give_out(shown: list[list[str]], rows: list[dict[str, Any]], csv: Path | None) -> None:
     """Prints a table for people, in Markdown, and writes its rows to a CSV file if one is named."""
     print(tables.markdown(shown))
@@ -141,6 +173,10 @@ def question() -> argparse.Namespace:
     one = kinds.add_parser("table", help="one table alone, of what is there")
     one.add_argument("table", choices=["features", "selection"])
     one.add_argument("--csv", type=Path, metavar="FILE", help=_CSV)
+    one = kinds.add_parser("health", help="what is wrong with the data: repeated pictures, odd ones, suspect labels")
+    one.add_argument("--features", metavar="EXTRACTOR", help="(default: those of the strategy that training follows)")
+    one.add_argument("--csv", type=Path, metavar="FILE", help="also write each finding there")
+    one.add_argument("--suspects", type=Path, metavar="FOLDER", help="hand out the suspect labels there")
     asked = parser.parse_args()
     if asked.kind == "advice" and asked.metric and not asked.revisions:
         advice.error("--metric goes with --revisions; of rounds only the validation accuracy is known")

@@ -50,7 +50,10 @@ def split(
             seen = "".join(f" ({note.removeprefix(f'{answered}: ')})" for note in returned.notes)
             raise UserError(f"labels.file={answered}: no label in it{seen}; fill in the column label, or set data/none")
         train, classes = give(returned.labelled, names.tolist(), own, classes)
-        print(f"{answered}: labels of {np.count_nonzero(train != own):,} images that had none{_left(returned)}")
+        new, others = (np.count_nonzero((train != own) & which) for which in (own < 0, own >= 0))
+        print(f"{answered}: labels of {new:,} images that had none{_left(returned)}")
+        if others:
+            print(f"{answered}: {others:,} labels of the data set are others now, as people looked at them again")
         for note in returned.notes:
             print(note)
         if not (facts["classes"] or named):

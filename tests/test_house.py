@@ -29,6 +29,7 @@ ROOMS = [
     "regimes",
     "measures",  # figures, for which labels are seen after all choices were made
     "calibration",  # how far guesses can be trusted
+    "health",  # what is wrong with the data; labels are seen here, too
     "learning",  # one model's training, at once or in rounds
     "advice",  # how many more labels
     "reporting",  # tables, pictures, pages

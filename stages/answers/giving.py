@@ -23,32 +23,45 @@ def give(
     """The labels int64 [N] of the images `names` with the answers put in, and the classes whose places they are.
 
     labels: int64 [N], those of the data set, -1 unknown. classes: those that are known; if there are none, all that
-    were answered, in alphabetical order. A known class may be written in capitals or small letters.
+    were answered, in alphabetical order. A known class may be written in capitals or small letters. An answer that says
+    what the label `was` takes the place of that one, wherever it stands.
     Raises UserError, with the place, for an image or class that is not there, for two answers that differ, and for
-    one that differs from the data set.
+    one that differs from the data set, but for those that take another's place.
     """
     classes = list(classes or _answered(answers))
     result, images, given = labels.copy(), Images(names), dict[int, Answer]()
-    for answer in answers:
+    replaced: dict[int, set[int]] = {}  # by row the labels that people looked at again
+    for answer in sorted(answers, key=lambda one: bool(one.was)):
         row = images.find(answer.image)
         if row is None:
             raise UserError(
                 f"{answer.where}: no training image {_shown(answer.image)}; write its path as stages.export gave it"
             )
         label = classes.index(_meant(answer, classes))
+        before = int(result[row])
+        # of two who looked at the same label again neither is the later
+        if answer.was and _named(answer.was, classes) == before and before not in replaced.get(row, ()):
+            result[row], given[row] = label, answer
+            replaced.setdefault(row, set()).add(before)
+            continue
         if row in given and result[row] != label:
             other = given[row]
             other_place = "another annotation of it" if other.where == answer.where else other.where
             raise UserError(
                 f"{answer.where}: {answer.image} is {answer.label!r}, but {other.label!r} in {other_place}; keep one"
             )
-        if labels[row] not in (-1, label):
+        if labels[row] not in (-1, label) and row not in replaced:
             true = classes[labels[row]]
             raise UserError(
                 f"{answer.where}: {answer.image} is {answer.label!r}, but {true!r} in the data set; mend either"
             )
         result[row], given[row] = label, answer
     return result, classes
+
+
+def _named(name: str, classes: Sequence[str]) -> int | None:
+    """The place of the class that is so written, with single spaces, or None."""
+    return next((place for place, one in enumerate(classes) if name in (one, tidy(one))), None)
 
 
 def _meant(answer: Answer, classes: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.answers._answer import Answer, text_of, tidy
+from stages.answers._answer import WAS, Answer, text_of, tidy
 from stages.base import readable
 from stages.base.errors import UserError
 
@@ -20,7 +20,8 @@ from stages.base.errors import UserError
 ANSWER, CLUSTER = "label", "cluster"
 
 # what a task of JSON-MIN has besides answers: our data and its own
-_OWN = {"image", "path", CLUSTER, "guess", "id", "annotator", "annotators", "annotation_id", "created_at", "updated_at"}
+_OWN = {"image", "path", CLUSTER, WAS, "guess", "id", "annotator", "annotators"}
+_OWN |= {"annotation_id", "created_at", "updated_at"}
 
 
 def read(path: Path) -> tuple[list[Answer], list[str]]:
@@ -49,12 +50,14 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
             "".join(labels).encode()  # JSON may hold halves of letters
         except (AttributeError, KeyError, RecursionError, TypeError, UnicodeEncodeError):
             raise UserError(f"{where}: not in Label Studio's format; export it again as JSON or JSON-MIN") from None
-        image = (task["data"] if full else task).get("path")
+        data = task["data"] if full else task
+        image, before = data.get("path"), data.get(WAS)
         opened = bool(task.get("annotations")) if full else task.get("annotation_id") is not None
         minimal |= not full
         if isinstance(image, str):
             given = [label for label in labels if label] or [""] * opened
-            found += [Answer(image, label, where) for label in given]
+            was = tidy(before) if isinstance(before, str) else ""
+            found += [Answer(image, label, where, was) for label in given]
         elif any(labels):
             raise UserError(
                 f"{where}: no path in its data; import the tasks.json that stages.export wrote, and label that"

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
+from stages.answers import WAS
 from stages.answers.label_studio import ANSWER, CLUSTER
 from stages.handout.task import Handout, Task, number
 
@@ -73,7 +74,8 @@ def _hotkeys(classes: Sequence[str]) -> dict[str, str]:
 
 
 def _task(handout: Handout, one: Task, image: str) -> dict[str, Any]:
-    reasons = {name: number(value) for name, value in one.reasons.items()}
+    # a class may be named by a number
+    reasons = {name: value if name == WAS else number(value) for name, value in one.reasons.items()}
     data = {"image": image, "path": one.image, "rank": one.rank, **reasons}
     predictions = []
     if one.cluster is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,19 +58,19 @@ CLASSES = [
 UNEQUAL = 1.5  # largest class over smallest
 
 
-def text(results: Results) -> str:
-    """The tables in Markdown."""
+def text(results: Results, more: Sequence[Section] = ()) -> str:
+    """The tables in Markdown, those of `more` sections before the notes."""
     parts = []
-    for one in _sections(results, {}):
+    for one in _sections(results, {}, more):
         points = "\n".join(f"- {point}" for point in one.points)
         table = tables.markdown(one.table) if one.table else ""
         parts += [f"## {one.title}", one.caption, points, table] if points or table else []
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def page(results: Results, pictures: Mapping[str, Path]) -> str:
-    """The page, with the pictures that `draw` made."""
-    sections = _sections(results, pictures)
+def page(results: Results, pictures: Mapping[str, Path], more: Sequence[Section] = ()) -> str:
+    """The page, with the pictures that `draw` made, and `more` sections before the notes."""
+    sections = _sections(results, pictures, more)
     shown = [one for one in sections if one.points or one.table or one.pictures or one.folded]
     return html(f"Little label learners: {results.data}", shown)
 
@@ -81,7 +81,7 @@ def part(kind: str, table: pandas.DataFrame) -> list[list[str]]:
     return tables.rows(table, columns, head)
 
 
-def _sections(results: Results, pictures: Mapping[str, Path]) -> list[Section]:
+def _sections(results: Results, pictures: Mapping[str, Path], more: Sequence[Section]) -> list[Section]:
     """All there may be to tell, and the pictures of it; what was not measured leaves sections empty."""
 
     def shown(name: str, shows: str) -> list[tuple[Path, str]]:
@@ -143,6 +143,7 @@ def _sections(results: Results, pictures: Mapping[str, Path]) -> list[Section]:
             table=part("features", extractors),
             pictures=shown("features", "10-NN and linear-probe accuracy of each extractor, as dots"),
         ),
+        *more,
         Section("Notes", "", results.notes),  # what was not measured, and why
     ]
 
