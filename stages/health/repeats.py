@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.health.looks import Looks, apart
-from stages.health.space import NEIGHBOURS, Space, nearest
+from stages.base.draws import rng
+from stages.health.looks import Looks, alike
+from stages.health.space import NEIGHBOURS, Space
 
 # Bits of 64 by which the hashes of nearly equal pictures may differ. Of 12,000 photos of CIFAR-10 nearly all pairs up
 # to 8 are one photo twice; of 200,000 pairs by chance none is up to 10. JPEG of quality 40, half the size, 15 % more
@@ -15,10 +16,12 @@ from stages.health.space import NEIGHBOURS, Space, nearest
 BITS = 8
 # correlation of their thumbnails, whatever brightness and contrast, at the least
 ALIKE = 0.9
-# of the distances to nearest neighbours the median is 1, and nearly equal photos are at 0.5 to 1.1
-FEATURES = 1.2
-# and the same of thumbnails: among drawings of few strokes all are alike, and more must be so than a neighbour is
-THUMBS = 0.6
+# of features: their distance, where the median of those to the tenth neighbour is 1; one photo twice has 0.4 to 1
+FEATURES = 1.0
+# and of thumbnails the same, for among drawings of few strokes all are alike; one photo twice has 0.1 to 0.5
+THUMBS = 0.45
+SAMPLE = 1000  # thumbnails whose neighbours say how near these are
+MOST = 10  # pairs of an image
 
 
 @dataclass(frozen=True)
@@ -42,41 +45,22 @@ class Pairs:
 def within(looks: Looks, distinct: np.ndarray, space: Space | None) -> Pairs:
     """Nearly equal ones among the images int64 [n] `distinct`, of which no two are equal, each pair once.
 
-    space: of all images that have looks, or None where there are no features; those count then, too.
+    space: of all images that have looks, or None where there are no features; their distances count then, too.
     """
-    usable = _usable(looks, distinct)
-    thumbs = looks.thumbs[usable]
-    distances, which = nearest(thumbs, thumbs, NEIGHBOURS, own=True)
-    left, right = np.repeat(usable, which.shape[1]), usable[which.ravel()]
-    keep = distances.ravel() <= _limit(distances)
-    left, right = left[keep], right[keep]
-    if space is not None:
-        near, others = space.neighbours
-        more = np.repeat(np.arange(len(near)), near.shape[1])
-        left, right = np.concatenate([left, more]), np.concatenate([right, others.ravel()])
-        known = np.zeros(len(looks), bool)
-        known[usable] = True
-        keep = known[left] & known[right]
-        left, right = left[keep], right[keep]
-        correlation = np.einsum("pd,pd->p", looks.thumbs[left], looks.thumbs[right])
-        keep = np.sqrt(np.maximum(0, 2 - 2 * correlation)) <= _limit(distances)
-        left, right = left[keep], right[keep]
-    pairs = np.unique(np.sort(np.stack([left, right], axis=1), axis=1), axis=0).reshape(-1, 2)
-    found = _alike(looks, looks, pairs[:, 0], pairs[:, 1])
+    found = _alike(looks, distinct, looks, distinct)
+    both = np.sort(np.stack([found.left, found.right], axis=1), axis=1).reshape(-1, 2)
+    _, once = np.unique(both, axis=0, return_index=True)
+    once.sort()
+    found = Pairs(both[once, 0], both[once, 1], found.bits[once])
     if space is None or not len(found.left):
         return found
-    near, _ = space.neighbours
-    return found.kept(space.distances(found.left, found.right) <= FEATURES * np.median(near[:, 0]))
+    return found.kept(space.distances(found.left, found.right) <= FEATURES * np.median(space.neighbours[:, -1]))
 
 
 def across(queries: Looks, distinct: np.ndarray, others: Looks, among: np.ndarray) -> Pairs:
     """Those of the images int64 [m] `distinct` that are nearly equal to one of int64 [n] `among`, each with the one
     most alike. Nothing but pixels is compared: test images have no features before they are evaluated."""
-    asked, given = _usable(queries, distinct), _usable(others, among)
-    distances, which = nearest(queries.thumbs[asked], others.thumbs[given], NEIGHBOURS)
-    keep = distances.ravel() <= _limit(distances)
-    left, right = np.repeat(asked, which.shape[1])[keep], given[which.ravel()][keep]
-    return _alike(queries, others, left, right).first_of_each()
+    return _alike(queries, distinct, others, among).first_of_each()
 
 
 def _usable(looks: Looks, rows: np.ndarray) -> np.ndarray:
@@ -84,13 +68,26 @@ def _usable(looks: Looks, rows: np.ndarray) -> np.ndarray:
     return rows[looks.range[rows] >= 0.05]
 
 
-def _limit(distances: np.ndarray) -> float:
-    """Up to which distance of thumbnails two are alike, by the distances [n, k] to the nearest."""
-    fixed = float(np.sqrt(2 - 2 * ALIKE))
-    return min(fixed, THUMBS * float(np.median(distances[:, 0]))) if distances.size else fixed
+def _alike(looks: Looks, rows: np.ndarray, others: Looks, among: np.ndarray) -> Pairs:
+    """Pairs of other images by hash and thumbnail, the most alike first."""
+    rows, among = _usable(looks, rows), _usable(others, among)
+    # an image may find itself
+    left, right, bits = alike(looks.hashes[rows], others.hashes[among], BITS, MOST + 1)
+    pairs = Pairs(rows[left], among[right], bits)
+    if looks is others:
+        pairs = pairs.kept(pairs.left != pairs.right)
+    correlation = np.einsum("pd,pd->p", looks.thumbs[pairs.left], others.thumbs[pairs.right])
+    pairs = pairs.kept(correlation >= _least(others.thumbs[among]))
+    return pairs.kept(np.lexsort((pairs.right, pairs.left, pairs.bits)))
 
 
-def _alike(looks: Looks, others: Looks, left: np.ndarray, right: np.ndarray) -> Pairs:
-    bits = apart(looks.hashes[left], others.hashes[right])
-    pairs = Pairs(left, right, bits)
-    return pairs.kept(np.flatnonzero(bits <= BITS)[np.argsort(bits[bits <= BITS], kind="stable")])
+def _least(thumbs: np.ndarray) -> float:
+    """The correlation from which on two are alike, among thumbnails [n, 192]."""
+    if len(thumbs) <= 5 * NEIGHBOURS:
+        return ALIKE
+    some = np.sort(rng(0, "health.thumbs").permutation(len(thumbs))[:SAMPLE])
+    close = thumbs[some] @ thumbs.T
+    close[np.arange(len(some)), some] = -1
+    # 2 - 2 times the correlation is the squared distance
+    typical = 1 - float(np.median(np.partition(close, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS]))
+    return max(ALIKE, 1 - THUMBS**2 * typical)

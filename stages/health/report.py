@@ -15,18 +15,19 @@ from stages.health.space import outliers, space
 from stages.health.suspects import Suspects, suspects
 
 # kind -> what is said of it
+_BITS = "how many of 64 bits of their hashes differ"
 KINDS = {
-    "test image repeats a training image": "bits of 64 by which the hashes differ; 0 may be equal in every pixel",
-    "test image nearly repeats a training image": "bits of 64 by which the hashes differ",
-    "two labels": "bits of 64 by which the hashes of the two pictures differ",
-    "suspect label": "probability of its label",
-    "equal": "bits of 64 by which the hashes differ",
-    "nearly equal": "bits of 64 by which the hashes differ",
-    "outlier": "mean distance to its neighbours",
-    "dark": "99 % of the pixels are below",
-    "bright": "95 % of the pixels are above",
-    "one colour": "98 % of the pixels are within",
-    "blurred": "sharpness",
+    "test image equal to a training image": "the two are equal in every pixel",
+    "test image nearly equal to a training image": _BITS,
+    "two labels": f"labels of equal or nearly equal pictures differ; {_BITS}",
+    "suspect label": "the probability of its label, and what a model that has not seen it would say",
+    "equal": "training images that are equal in every pixel",
+    "nearly equal": f"training images; {_BITS}",
+    "outlier": "the mean distance to its neighbours; 1 is the deviation of all features",
+    "dark": "the brightness below which 99 % of its pixels are",
+    "bright": "the brightness above which 95 % of its pixels are",
+    "one colour": "the range of brightness in which 98 % of its pixels are",
+    "blurred": "how sharp it is: the deviation of its Laplacian over that of its pixels",
 }
 REPEATED = tuple(KINDS)[:2]
 
@@ -125,7 +126,7 @@ def examine(train: Images, test: Images, features: np.ndarray | None, classes: l
         for kind, (rows, figure) in one.odd().items():
             found[kind] += [Finding(kind, (training, row), None, float(figure[row])) for row in rows.tolist()]
     if around is not None:
-        far, score = outliers(around.neighbours[0])
+        far, score = outliers(around.neighbours)
         found["outlier"] = [Finding("outlier", (True, row), None, float(score[row])) for row in far.tolist()]
         doubted = suspects(around.points, train.labels, first, classes, seed)
         found["suspect label"], notes = _doubts(doubted), notes + list(doubted.notes)

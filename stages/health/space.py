@@ -7,11 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
+from stages.base.draws import rng
 from stages.geometry.maps import pca
 
 DIMENSIONS = 64  # of the points among which neighbours are looked for
 NEIGHBOURS = 10
-_BLOCK = 1 << 22  # numbers subtracted at once
+AMONG = 10_000
+_BLOCK = 1 << 18  # numbers subtracted at once
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,20 @@ class Space:
     points: np.ndarray
 
     @cached_property
-    def neighbours(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of each image the 10 others, or all there are, that are nearest among `points`: float32 [N, k], the distances
-        of their features, the nearest first, and int64 [N, k]."""
-        _, which = nearest(self.points, self.points, NEIGHBOURS, own=True)
-        rows = np.repeat(np.arange(len(which)), which.shape[1])
-        distances = self.distances(rows, which.ravel()).reshape(which.shape)
-        order = np.argsort(distances, axis=1, kind="stable")
-        return np.take_along_axis(distances, order, axis=1), np.take_along_axis(which, order, axis=1)
+    def neighbours(self) -> np.ndarray:
+        """Of each image the distances of its features to the 10 others, or all there are, whose `points` are nearest,
+        float32 [N, k], the nearest first.
+
+        Looked for among 10,000 images at most, drawn at random: so few tell outliers as well as all do (Sugiyama and
+        Borgwardt 2013).
+        """
+        among = np.sort(rng(0, "health.neighbours").permutation(len(self.points))[:AMONG])
+        which = among[nearest(self.points, self.points[among], NEIGHBOURS + 1)]
+        count, width = which.shape
+        distances = self.distances(np.repeat(np.arange(count), width), which.ravel()).reshape(count, width)
+        distances[which == np.arange(count)[:, None]] = np.inf
+        # its own place comes last; who is not among them leaves out the farthest
+        return np.sort(distances, axis=1)[:, : max(0, width - 1)]
 
     def distances(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """float32 [p], between the features of the images int64 [p] and [p]."""
@@ -38,34 +46,37 @@ class Space:
         found = np.empty(len(left), np.float32)
         for start in range(0, len(left), step):
             pairs = slice(start, start + step)
-            found[pairs] = np.linalg.norm(self.features[left[pairs]] - self.features[right[pairs]], axis=1)
+            difference = self.features[left[pairs]] - self.features[right[pairs]]
+            found[pairs] = np.sqrt(np.einsum("pd,pd->p", difference, difference))
         return found
 
 
 def space(features: np.ndarray) -> Space:
     """Of features float32 [N, d]."""
-    deviation = features.std(axis=0, dtype=np.float64)
+    centred = (features - features.mean(axis=0, dtype=np.float64).astype(np.float32)).astype(np.float32)
+    deviation = np.sqrt(np.einsum("nd,nd->d", centred, centred) / max(1, len(centred)))
     varies = deviation > 1e-6 * max(1e-30, deviation.max(initial=0))
-    standard = (features[:, varies] - features[:, varies].mean(axis=0)) / deviation[varies].astype(np.float32)
-    standard = (standard / np.sqrt(max(1, varies.sum()))).astype(np.float32)
+    if not varies.any():
+        nothing = np.zeros((len(features), 1), np.float32)
+        return Space(nothing, nothing)
+    standard = centred[:, varies] / (deviation[varies] * np.float32(np.sqrt(max(1, varies.sum()))))
     return Space(standard, pca(standard, max(1, min(DIMENSIONS, standard.shape[1]))))
 
 
-def nearest(queries: np.ndarray, database: np.ndarray, k: int, *, own: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """The k of the database [n, d], or all there are, nearest to each query [m, d]: float32 [m, k], and int64 [m, k].
-    own: queries are the database, and none is its own neighbour."""
+def nearest(queries: np.ndarray, database: np.ndarray, k: int) -> np.ndarray:
+    """The k of the database [n, d], or all there are, nearest to each query [m, d]: int64 [m, k]."""
     from sklearn.neighbors import NearestNeighbors
 
-    k = min(k, len(database) - own)
-    if k < 1 or not len(queries):
-        return np.zeros((len(queries), 0), np.float32), np.zeros((len(queries), 0), np.int64)
+    k = min(k, len(database))
+    if not k or not len(queries):
+        return np.zeros((len(queries), k), np.int64)
     index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(database)
-    distances, which = index.kneighbors(None if own else queries)
-    return distances.astype(np.float32), which.astype(np.int64)
+    which: np.ndarray = index.kneighbors(queries, return_distance=False)
+    return which
 
 
 def outliers(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of neighbours' distances [N, k], nearest first: the images far out, int64 [n], the farthest first, and of each
+    """Of neighbours' distances [N, k]: the images far out, int64 [n], the farthest first, and of each
     image the mean distance to its neighbours, float32 [N].
 
     The score is that of Angiulli and Pizzuti (2002); far out is what lies above the third quartile of all by more than

@@ -86,7 +86,7 @@ def _shown(report: Report, kind: str) -> Section:
     few = findings[:SHOWN]
     of = f"the worst {len(few)} of {len(findings):,}" if len(few) < len(findings) else f"{len(findings):,}"
     cards = [_card(report, one) for one in few]
-    title, caption = f"{kind.capitalize()}: {of}", f"Below each: {KINDS[kind]}."
+    title, caption = f"{kind.capitalize()}: {of}", f"{KINDS[kind][0].upper()}{KINDS[kind][1:]}."
     return Section(title, caption, cards=cards, opened=kind in _OPEN)
 
 
@@ -112,11 +112,13 @@ def _line(report: Report, one: Finding) -> str:
 
 
 def _score(one: Finding) -> str:
-    return f"{one.score:.0f} bits" if one.other else f"{one.score:.3g}"
+    if one.other is None:
+        return f"{100 * one.score:.1f} %" if one.guess else f"{one.score:.3g}"
+    return f"{one.score:.0f} of 64 bits" if one.score else "0 bits"
 
 
 def _guess(report: Report, one: Finding) -> str:
-    return f"; rather {report.classes[one.guess[0]]} ({one.guess[1]:.0%})" if one.guess else ""
+    return f", rather {report.classes[one.guess[0]]} ({100 * one.guess[1]:.0f} %)" if one.guess else ""
 
 
 def _pixels(report: Report, place: tuple[bool, int]) -> np.ndarray:
