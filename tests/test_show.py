@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,6 +18,7 @@ from stages import show
 from stages.base.errors import UserError
 from stages.project import layout, params
 from tests import blocks
+from tests.health.test_report import world
 from tests.reporting.test_pairs import SCORES
 from tests.reporting.test_revisions import command, commit, two_branches
 
@@ -288,3 +290,70 @@ def test_of_rounds_there_is_one_figure(monkeypatch: pytest.MonkeyPatch, capsys: 
     with pytest.raises(SystemExit):
         call(monkeypatch, "advice", "gradual", "--metric", "accuracy")
     assert "--metric goes with --revisions; of rounds only the validation accuracy is known" in capsys.readouterr().err
+
+
+def examined_world(folder: Path, *, features: int | None) -> None:
+    """params.yaml, and what split and extract write of 100 pool, 20 validation and 10 test images; `features`: of how
+    many images of the pool, None: of none."""
+    (folder / "params.yaml").write_text(blocks.written(blocks.base()))
+    train, test, vectors = world()
+    for name, images in (("train", train), ("test", test)):
+        (folder / layout.RAW / name).mkdir(parents=True)
+        np.save(folder / layout.RAW / name / "images.npy", images.packed)
+        np.save(folder / layout.RAW / name / "names.npy", np.array(images.names))
+    (folder / layout.RAW / "description.json").write_text('{"name": "digits", "source": null}')
+    (folder / layout.SPLIT).mkdir()
+    rows = {"pool": np.arange(100), "validation": np.arange(100, 120), "test": np.arange(10)}
+    for name, indices in rows.items():
+        labels = (test if name == "test" else train).labels[indices]
+        first = np.arange(len(indices))
+        np.savez(folder / layout.SPLIT / f"{name}.npz", indices=indices, labels=labels, first=first)
+    (folder / layout.SPLIT / "description.json").write_text('{"classes": ["ant", "bee"]}')
+    if features is not None:
+        (folder / layout.FEATURES / "ready").mkdir(parents=True)
+        np.save(folder / layout.FEATURES / "ready" / "pool.npy", vectors[:features])
+        np.save(folder / layout.FEATURES / "ready" / "validation.npy", vectors[100:])
+
+
+def test_health_prints_what_is_wrong_writes_all_of_it_and_hands_out_suspects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examined_world(tmp_path, features=100)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / layout.EVALUATION / "probe").mkdir(parents=True)
+    # right on the two that repeat training images, and on 4 of the other 8
+    predicted = np.arange(10) % 2
+    predicted[[0, 1, 2, 4]] = 1 - predicted[[0, 1, 2, 4]]
+    np.save(tmp_path / layout.EVALUATION / "probe" / "predicted.npy", predicted[None])
+    call(monkeypatch, "health", "--csv", "health.csv", "--suspects", "again")
+    printed = capsys.readouterr().out
+    assert "- probe: test accuracy 60.00 %, without these 50.00 %\n" in printed
+    assert "- test/3.jpg (bee) = train/10.jpg (ant): 0 bits" in printed
+    table = pd.read_csv("health.csv").set_index("finding")
+    assert table.loc["nearly equal", ["image", "other_part"]].tolist() == ["train/50.jpg", "validation"]
+    assert "train/62.jpg" in (tmp_path / "again" / "labels.csv").read_text()
+    with pytest.raises(UserError, match=r"--features simclt: .*did you mean simclr\?"):
+        call(monkeypatch, "health", "--features", "simclt")
+
+
+def test_health_without_features_says_so_and_refuses_those_of_other_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examined_world(tmp_path, features=None)
+    monkeypatch.chdir(tmp_path)
+    call(monkeypatch, "health")
+    assert "- outliers and suspect labels: cannot tell without features" in capsys.readouterr().out
+    with pytest.raises(UserError, match="--suspects again: no label is suspect; there is nothing to hand out"):
+        call(monkeypatch, "health", "--suspects", "again")
+    assert not Path("again").exists()
+    folder = layout.FEATURES / "ready"
+    folder.mkdir(parents=True)
+    np.save(folder / "pool.npy", np.zeros((99, 3), np.float32))
+    np.save(folder / "validation.npy", np.zeros((20, 3), np.float32))
+    with pytest.raises(
+        UserError, match="features of 99 images, where the split has 100; run `dvc repro extract@ready`"
+    ):
+        call(monkeypatch, "health")
+    np.save(folder / "pool.npy", np.full((100, 3), np.nan, np.float32))
+    with pytest.raises(UserError, match=r"data/features/ready: numbers that are not finite"):
+        call(monkeypatch, "health")

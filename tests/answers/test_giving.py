@@ -78,3 +78,33 @@ def test_what_does_not_fit_is_refused_by_its_line(pairs: list[tuple[str, str]], 
     labels = np.array([-1, -1, -1, 0]) if classes else UNKNOWN
     with pytest.raises(UserError, match=rf"^labels\.csv, {said}"):
         give(answers(*pairs), NAMES, labels, classes)
+
+
+def again(image: str, was: str, label: str, line: int = 9) -> Answer:
+    return Answer(image, label, f"again.csv, line {line}", was)
+
+
+def test_an_answer_that_says_what_the_label_was_takes_its_place() -> None:
+    """Whether people gave that label before or the data set has it, and whichever file is read first."""
+    first, classes = answers(("1.png", "cat"), ("2.png", "cat")), ["cat", "dog", "owl"]
+    second = [again("1.png", "cat", "dog"), again("4.png", "owl", "cat"), again("2.png", "cat", "cat")]
+    for given in ([*first, *second], [*second, *first]):
+        labels, _ = give(given, NAMES, np.array([-1, -1, 1, 2]), classes)
+        assert labels.tolist() == [1, 0, 1, 0]
+    # looked at a second time, and twice with the same result
+    third = [*second, again("1.png", "dog", "owl"), again("4.png", "owl", "cat", 10)]
+    assert give([*first, *third], NAMES, np.array([-1, -1, 1, 2]), classes)[0].tolist() == [2, 0, 1, 0]
+    # of a label that is not there any more it is an answer as any other
+    assert give([again("1.png", "cat", "dog")], NAMES, UNKNOWN, classes)[0].tolist() == [1, -1, -1, -1]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_who_looked_again_and_differ_are_refused(order: int) -> None:
+    both = [again("1.png", "cat", "dog", 2), again("1.png", "cat", "cat", 3)][::order]
+    with pytest.raises(UserError, match=r"again\.csv, line \d: 1\.png is '\w+', but '\w+' in again\.csv, line \d"):
+        give([*answers(("1.png", "cat")), *both], NAMES, UNKNOWN, ["cat", "dog"])
+
+
+def test_a_label_that_was_another_is_not_replaced() -> None:
+    with pytest.raises(UserError, match=r"again\.csv, line 9: 1\.png is 'dog', but 'owl' in labels\.csv, line 2"):
+        give([*answers(("1.png", "owl")), again("1.png", "cat", "dog")], NAMES, UNKNOWN, ["cat", "dog", "owl"])

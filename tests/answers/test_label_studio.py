@@ -141,3 +141,11 @@ def test_json_that_python_reads_by_half_is_refused(tmp_path: Path, text: str, sa
     """Too deep, a number too long, half a letter."""
     with pytest.raises(UserError, match=rf"{said}.*export it again"):
         found(tmp_path / "x.json", text)
+
+
+def test_a_label_that_was_looked_at_again_comes_with_what_it_was(tmp_path: Path) -> None:
+    full = {"id": 1, "data": {"path": "a.png", "was": "7"}, "annotations": [{"result": [choice("cat")]}]}
+    short = {"id": 2, "path": "b.png", "was": "dog", "annotation_id": 1, "label": "cat"}
+    (tmp_path / "export.json").write_text(json.dumps([full, short]))
+    read_again = read_all(tmp_path / "export.json").answers
+    assert [(one.image, one.label, one.was) for one in read_again] == [("a.png", "cat", "7"), ("b.png", "cat", "dog")]

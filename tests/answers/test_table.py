@@ -100,3 +100,10 @@ def test_apostrophes_that_keep_a_spreadsheet_from_formulas_are_taken_off(tmp_pat
 def test_a_tsv_is_read(tmp_path: Path) -> None:
     (tmp_path / "labels.tsv").write_text("image\tlabel\n1.png\tcat\n")
     assert [(one.image, one.label) for one in read(tmp_path / "labels.tsv")] == [("1.png", "cat")]
+
+
+def test_a_label_that_was_looked_at_again_comes_with_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("image,rank,was,label\na.png,1, cat ,dog\nb.png,2,'=x\n")
+    found = read_all(path).answers
+    assert [(one.image, one.label, one.was) for one in found] == [("a.png", "dog", "cat"), ("b.png", "", "=x")]
