@@ -31,7 +31,7 @@ def main() -> None:
         list(parameters.extractors),
         {name: block["acquisition"]["name"] for name, block in parameters.models.raw.items()},
     )
-    extractor = parameters.strategies[parameters.labels.strategy].extractor
+    extractor = parameters.strategies.raw[parameters.labels.strategy]["extractor"]
     report = examined.examined(extractor, names.seeds[0])
     section = health.section(report, examined.accuracies(report, names.models), extractor)
     compare(names, umap=parameters.evaluation.umap, more=[section])

@@ -132,7 +132,7 @@ def health(parameters: params.Params, extractor: str | None, csv: Path | None, s
     if suspects:
         handout.check(suspects)
     if extractor is None:
-        extractor = parameters.strategies[parameters.labels.strategy].extractor
+        extractor = parameters.strategies.raw[parameters.labels.strategy]["extractor"]
     elif extractor not in parameters.extractors:
         raise UserError(f"--features {extractor}: {families.choices(extractor, parameters.extractors)}")
     report = examined.examined(extractor, parameters.seeds[0])
