@@ -29,8 +29,8 @@ class Space:
         """Of each image the distances of its features to the 10 others, or all there are, whose `points` are nearest,
         float32 [N, k], the nearest first.
 
-        Looked for among 10,000 images at most, drawn at random: so few tell outliers as well as all do (Sugiyama and
-        Borgwardt 2013).
+        Looked for among 10,000 images at most, drawn at random: a sample tells outliers about as well as all do
+        (Sugiyama and Borgwardt 2013).
         """
         among = np.sort(rng(0, "health.neighbours").permutation(len(self.points))[:AMONG])
         which = among[nearest(self.points, self.points[among], NEIGHBOURS + 1)]

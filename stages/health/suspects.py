@@ -10,7 +10,7 @@ import numpy as np
 FOLDS = 5
 LEAST = 2  # different images of a class: with one, none is left to learn it from
 # L2 strength as in measures/linear_probe.py, for points whose mean squared length is 1. That has 10, for accuracy; with
-# wrong labels among few, 1 finds more of them, on images that no reported figure is of
+# 1 more of the suspects are wrong, on images that no reported figure is of
 STRENGTH = 1.0
 
 
