@@ -12,8 +12,8 @@ from stages.health.space import NEIGHBOURS, Space
 
 # Bits of 64 by which the hashes of nearly equal pictures may differ. JPEG of quality 40, half the size, 15 % more
 # brightness or 20 % more contrast change at most 6 in 99 % of 500 photos of CIFAR-10; a crop by 1 px 6 in the median,
-# by 2 px 12. Of 200,000 pairs of photos by chance none is up to 10; of the 66 among 12,000 that are up to 8 some are other
-# photos all the same, which the following tells
+# by 2 px 12. Of 200,000 pairs of photos by chance none is up to 10; of the 66 among 12,000 that are up to 8 some are
+# other photos all the same, which the following tells
 BITS = 8
 # correlation of their thumbnails, whatever brightness and contrast, at the least
 ALIKE = 0.9
