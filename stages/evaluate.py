@@ -1,8 +1,8 @@
-"""python -m stages.evaluate NAME: what a trained model can do, on the test set, for each seed.
+"""python -m stages.evaluate NAME: what a trained model can do, on test and audited images, for each seed.
 
-Reads data/models/NAME, the test images, and the pool (for k-NN); writes data/evaluation/NAME/: scores.json,
-confusion.csv (all seeds together), predicted.npy (int64 [seeds, test images]) and embedding.npz (of the first seed, for
-the maps).
+Reads data/models/NAME, the test and the audited images, and the pool (for k-NN, and to see how sure the model is of
+images that nobody chose); writes data/evaluation/NAME/: scores.json, confusion.csv (all seeds together), predicted.npy
+(int64 [seeds, test images]) and embedding.npz (of the first seed, for the maps).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from stages.base import draws
 from stages.base.errors import run
 from stages.base.files import whole_folder
+from stages.calibration.audit import estimate
 from stages.embedding.store import shared
 from stages.embedding.stored import Stored
 from stages.measures import model, novelty, predictions
@@ -35,12 +36,14 @@ def main() -> None:
     device = pick(parameters.compute)
     classes = layout.description()["classes"]
     parameters.check_classes(classes)
-    test, pool = layout.part("test"), layout.part("pool")
+    test, pool, audit = layout.part("test"), layout.part("pool"), layout.part("audit")
     store = shared()
     # an encoder that training moved is another for each seed, and asked for once
     opened = Images if settings.moves_encoder else partial(Stored, store=store)
     in_half = half(parameters.compute, device)
-    images, database = (opened(part.packed, part.indices, device, half=in_half) for part in (test, pool))
+    images, database, audited = (
+        opened(part.packed, part.indices, device, half=in_half) for part in (test, pool, audit)
+    )
     seeds: list[dict[str, Any]] = []
     guesses: list[np.ndarray] = []
     shown: torch.Tensor | None = None
@@ -59,6 +62,9 @@ def main() -> None:
             figures |= model.of_embedding(
                 embedding, test.labels, reference, pool.labels, len(classes), wanted.neighbours, seed
             )
+        if len(audited):
+            logits, others = (measure.logits(head, part.vectors(encoder)) for part in (audited, database))
+            figures |= estimate(logits, others, audit.labels)
         figures["accuracy"] = predictions.accuracy(test.labels, predicted)
         figures["balanced_accuracy"] = predictions.balanced_accuracy(test.labels, predicted)
         figures["macro_f1"] = predictions.macro_f1(test.labels, predicted)
@@ -75,6 +81,8 @@ def main() -> None:
     store.report()
     unknown = int((test.labels < 0).sum())
     notes = [f"{unknown} test images without a label are left out"] if unknown else []
+    if missing := int((audit.labels < 0).sum()):
+        notes.append(f"{missing} of {len(audit.labels)} audited images have no label, and are left out")
     if not (test.labels >= 0).any():
         notes.append("no test image has a label: what needs one is left out")
     if all(one["scores"]["validation_accuracy_last"] is None for one in seeds):

@@ -56,22 +56,27 @@ def export(
     """
     handout.check(folder)
     seed = parameters.seeds[0] if seed is None else seed
-    pool, classes, path = _pool(), layout.description()["classes"], parameters.labels.answers
+    pool, audit = _images("pool"), _images("audit")
+    classes, path = layout.description()["classes"], parameters.labels.answers
     budget = parameters.labels.count(len(pool.names), len(classes))
     choice = _choice(strategy, seed, budget, len(pool.names))
     returned = answers.read_all(path) if path else answers.Returned([], [])
     done = batch.answered(returned.answers, pool)
-    wanted = min(_left(parameters, strategy, budget, done), _open(parameters, pool, choice, done))
+    judging = batch.unjudged(audit, batch.answered(returned.answers, audit))
+    # with images to audit alone there is something to hand out
+    wanted = 0
+    if not len(judging) or (len(done.labelled) < budget and len(batch.unanswered(pool, choice, done))):
+        wanted = min(_left(parameters, strategy, budget, done), _open(parameters, pool, choice, done))
     trained = None if model is None else _trained(parameters, model, seed, classes)
     data, read = originals(parameters.data.max_pixels)
     origin = Origin(data, strategy, seed, classes, model, trained.asks if trained else None)
-    handed = batch.hand_out(origin, pool, choice, done, min(wanted, MOST), trained, read)
+    handed = batch.hand_out(origin, pool, choice, done, min(wanted, MOST), trained, read, (audit, judging))
     handout.write(folder, handed, prefix)
     print("\n".join([_said(folder, handed, wanted, done), *returned.notes]))
 
 
-def _pool() -> Pool:
-    part = layout.part("pool")
+def _images(name: str) -> Pool:
+    part = layout.part(name)
     return Pool(part.names.tolist(), part.packed, part.indices, part.labels, part.first)
 
 

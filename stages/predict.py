@@ -1,9 +1,9 @@
 """python -m stages.predict MODEL: what a trained model says of every image of the pool, and how far it can be trusted.
 
-Reads data/models/MODEL (the model of the first seed), the pool, the encoder to start from and, where labels are bought,
-the ranking; for each of predict.folds the model learns once more without a part of its labels. Writes
-data/predictions/MODEL/: predictions.csv and predictions.parquet, a row for each image; calibration.json; index.html
-with pictures.
+Reads data/models/MODEL (the model of the first seed), the pool and the audited images, the encoder to start from and,
+where labels are bought, the ranking; for each of predict.folds the model learns once more without a part of its labels.
+Writes data/predictions/MODEL/: predictions.csv and predictions.parquet, a row for each image; calibration.json;
+index.html with pictures.
 
 python -m stages.predict MODEL FOLDER [--to FILE] does the same for images that were never in the pool, by what
 calibration.json says: a folder or an archive of any number of them. Writes predictions.csv, or FILE (.csv or .parquet).
@@ -84,18 +84,25 @@ def of_pool(parameters: Params, name: str) -> None:
         folds = folds_of(pool.labels[judged], wanted.folds, seed)
         held_out = out_of_fold(job, seed, start, images, bought, judged, folds, scratch)
         trust = Trust.measured(held_out, pool.labels[judged], folds, wanted.precision)
-        logits = _model(parameters, name, classes, store)(pool.packed, pool.indices)
+        model = _model(parameters, name, classes, store)
+        logits = model(pool.packed, pool.indices)
         logits[judged] = held_out
         # what people answered beyond the budget is theirs, too
         known = pool.labels.copy() if parameters.labels.answers else np.full(len(pool.labels), -1)
         known[told] = pool.labels[told]
-        found = predictions.table(pool.names.tolist(), known, trust.guesses(logits), classes)
+        # of the audited images people's labels are the truth, and no model was told them
+        audit = layout.part("audit")
+        names, known = np.concatenate([pool.names, audit.names]), np.concatenate([known, audit.labels])
+        if len(audit.indices):
+            logits = np.concatenate([logits, model(audit.packed, audit.indices)])
+        indices = np.concatenate([pool.indices, audit.indices])
+        found = predictions.table(names.tolist(), known, trust.guesses(logits), classes)
         with whole_folder(target) as folder:
             predictions.write(found, folder / "predictions.csv")
             predictions.write(found, folder / "predictions.parquet")
             about = {"model": name, "seed": seed, "classes": classes, "size": int(pool.packed.shape[1])}
             layout.write_json(folder / "calibration.json", about | {"trust": dataclasses.asdict(trust)})
-            page = predictions.page(name, found, trust, classes, pool.images, folder)
+            page = predictions.page(name, found, trust, classes, lambda rows: pool.packed[indices[rows]], folder)
             (folder / "index.html").write_text(page, encoding="utf-8")
     store.report()
     print("\n".join([f"{name}: {predictions.said(found)}", *trust.lines()]))

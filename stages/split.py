@@ -22,7 +22,8 @@ from stages.splitting import parts
 
 def main() -> None:
     parameters = params.read()
-    split(parameters.split, layout.RAW, layout.SPLIT, parameters.check_data, parameters.labels.answers)
+    labels = parameters.labels
+    split(parameters.split, layout.RAW, layout.SPLIT, parameters.check_data, labels.answers, labels.audit)
 
 
 def split(
@@ -31,11 +32,12 @@ def split(
     target: Path,
     check: Callable[[list[str], np.ndarray], None] | None = None,
     answered: Path | None = None,
+    audited: int = 0,
 ) -> None:
     """Reads the folder `raw` that download wrote and writes the folder `target`. Raises UserError.
 
     `check` is handed the classes and the labels of the pool before anything is written; `answered` is the file or
-    folder of what people answered.
+    folder of what people answered; `audited` images of the pool are set aside to judge models.
     """
     facts = kept.read_json(raw / "description.json", "classes", "size")
     own = kept.array(raw / "train" / "labels.npy", "i", 1)
@@ -64,15 +66,21 @@ def split(
     if (left := len(result.pool.indices)) < 2:
         way = "images are chosen among others and learnt by others: lower split.validation, or give more images"
         raise UserError(f"{left or 'no'} image is left for the pool; {way}")
+    pool, audit = parts.set_aside(result.pool, audited, settings.seed)
     if check is not None:
-        check(result.classes, result.pool.labels)
+        check(result.classes, pool.labels)
+    # what is learnt without labels is learnt from the audited images, too
     mean, std = parts.mean_and_std(layout.packed(raw / "train"), result.pool.indices)
-    rows_of = {"pool": result.pool, "validation": result.validation, "test": result.test}
+    rows_of = {"pool": pool, "audit": audit, "validation": result.validation, "test": result.test}
     keys = {
         name: digests(layout.packed(raw / ("test" if name == "test" else "train")), rows.indices)
         for name, rows in rows_of.items()
     }
     copies = _copies(keys)
+
+    def shown(name: str) -> bool:
+        return name != "audit" or audited > 0
+
     with whole_folder(target) as folder:
         for name, rows in rows_of.items():
             first = first_of_each(keys[name])
@@ -82,12 +90,12 @@ def split(
             "size": facts["size"],
             "mean": mean,
             "std": std,
-            "counts": {name: _counts(rows.labels, result.classes) for name, rows in rows_of.items()},
+            "counts": {name: _counts(rows.labels, result.classes) for name, rows in rows_of.items() if shown(name)},
             "copies": copies,
         }
         layout.write_json(folder / "description.json", description)
         _pretraining_pool(result, own, facts, mean, std).write(folder / layout.SEEN.name)
-    sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in rows_of.items())
+    sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in rows_of.items() if shown(name))
     print(f"{target}: {sizes} images of {len(result.classes)} classes")
     if said := _said(copies):
         print(f"{target}: {said}")

@@ -42,7 +42,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout.write_json(layout.RAW / "description.json", {"name": "folder", "source": "../my photos"})
     layout.write_json(layout.SPLIT / "description.json", {"classes": ["cat", "dog"]})
     label(np.full(IMAGES - 2, -1))
+    audit(0)
     choose()
+
+
+def audit(count: int) -> None:
+    """The first images, which are not in the pool, judge models: so many of the two."""
+    np.savez(layout.SPLIT / "audit.npz", indices=np.arange(count), labels=np.full(count, -1), first=np.arange(count))
 
 
 def label(labels: np.ndarray) -> None:
@@ -71,7 +77,7 @@ def handed(budget: int | str = 6, file: str = "data/none", **options: Any) -> li
         seeds=SEEDS,
         data=SimpleNamespace(max_pixels=180),
         compute=Compute(device="cpu", precision="fp32", compile=False),
-        labels=Labels(strategy="kmeans", budget=budget, file=file),
+        labels=Labels(strategy="kmeans", budget=budget, file=file, audit=0),
         models={
             "probe": SimpleNamespace(
                 acquisition=options.get("acquisition") or acquisition("ranking"), moves_encoder=False
@@ -355,3 +361,20 @@ def test_labels_that_were_filled_in_stay() -> None:
     (FOLDER / "labels.csv").write_text("image,label\n2.png,cat\n")
     with pytest.raises(UserError, match=r"out/labels\.csv: it holds 1 labels; give a new folder"):
         handed()
+
+
+@pytest.mark.usefixtures("project")
+def test_images_of_an_audit_are_handed_out_among_the_others_until_they_have_answers(tmp_path: Path) -> None:
+    audit(2)
+    rows = handed()
+    assert sorted(images(rows)) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert {row["cluster"] for row in rows} == {""} and [row["rank"] for row in rows] == [*map(str, range(1, 9))]
+    everything = " ".join(path.read_text() for path in FOLDER.iterdir() if path.suffix in (".html", ".json", ".xml"))
+    assert "audit" not in everything
+    answers = tmp_path / "answers.csv"
+    answers.write_text("image,label\n0.png,cat\n" + "".join(f"{number}.png,dog\n" for number in range(2, 8)))
+    # the budget is spent: what judges is left
+    assert images(handed(file=str(answers))) == [1]
+    answers.write_text(answers.read_text() + "1.png,dog\n")
+    with pytest.raises(UserError, match="6 images have a label already"):
+        handed(file=str(answers))

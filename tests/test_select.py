@@ -77,7 +77,7 @@ def give_budget(monkeypatch: pytest.MonkeyPatch, budget: int | str) -> None:
     parameters = SimpleNamespace(
         seeds=[3, 1],
         compute=Compute(device="cpu", precision="fp32", compile=False),
-        labels=Labels(strategy="random", budget=budget, file="data/none"),
+        labels=Labels(strategy="random", budget=budget, file="data/none", audit=0),
         strategies=params.Blocks("strategies", {name: one.model_dump() for name, one in strategies().items()}),
     )
     monkeypatch.setattr(params, "read", lambda: parameters)

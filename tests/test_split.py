@@ -51,7 +51,7 @@ def test_the_files_and_their_description(raw: Path, monkeypatch: pytest.MonkeyPa
     asked = []
     parameters = SimpleNamespace(
         split=settings(classes=["cat", "ant"]),
-        labels=SimpleNamespace(answers=None),
+        labels=SimpleNamespace(answers=None, audit=0),
         check_data=lambda *facts: asked.append(facts),
     )
     monkeypatch.setattr(params, "read", lambda: parameters)

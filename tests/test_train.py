@@ -33,7 +33,7 @@ def parameters() -> dict[str, Any]:
     raw = preset.overlay(blocks.base(), preset.load("demo"))
     raw["seeds"] = [0, 1]
     raw["compute"]["device"] = "cpu"
-    raw["labels"] = {**raw["labels"], "strategy": "random", "budget": 40}
+    raw["labels"] = {**raw["labels"], "strategy": "random", "budget": 40, "audit": 30}
     raw["rounds"] = {"start": 20, "step": 15, "restart": True}
     raw["evaluation"] |= {"umap": False, "map_images": 20}
     raw["pretrain"] = {"scratch": raw["pretrain"]["scratch"]}
@@ -125,6 +125,37 @@ def test_evaluation_counts_labels_and_takes_no_class_for_a_late_one(project: Pat
     curves = pd.read_csv(project / "plots" / "history.csv")
     assert curves.query("model == 'margin' and seed == 1")["labels_told"].tolist() == [20, 20, 35, 35, 40, 40]
     assert "Late classes" not in (project / "metrics" / "compare.md").read_text()
+
+
+def test_an_audit_judges_every_model_and_is_told_to_none(project: Path) -> None:
+    split = project / "data" / "split"
+    with np.load(split / "audit.npz") as audit, np.load(split / "pool.npz") as pool:
+        indices, labels = audit["indices"], audit["labels"]
+        assert len(indices) == 30 and not set(indices) & set(pool["indices"])
+        with np.load(split / "seen.npz") as seen:
+            assert set(seen["indices"]) == set(indices) | set(pool["indices"])
+    images = np.load(project / "data" / "raw" / "train" / "images.npy")[indices]
+    scores = json.loads((project / "data" / "evaluation" / "at_once" / "scores.json").read_text())
+    for seed in scores["seeds"]:
+        encoder, head = saved.load(of(project, "at_once", seed["seed"]))
+        vectors = measure.embed(encoder, Images(images, np.arange(30), torch.device("cpu")), half=False)
+        right = measure.classify(head, vectors) == labels
+        found = seed["scores"]
+        assert found["audit_labels"] == 30
+        # one guess may turn by bfloat16
+        assert found["audit_accuracy_counted"] == pytest.approx(right.mean(), abs=0.035)
+        assert found["audit_accuracy_low"] <= found["audit_accuracy"] <= found["audit_accuracy_high"]
+        assert (
+            found["audit_accuracy_counted_low"]
+            <= found["audit_accuracy_counted"]
+            <= found["audit_accuracy_counted_high"]
+        )
+    head, _, first = (project / "metrics" / "compare.md").read_text().split("\n| ", 1)[1].splitlines()[:3]
+    columns = [cell.strip() for cell in head.split("|")]
+    low, high = (
+        float(first.strip("| ").split("|")[columns.index(name)].split("±")[0]) for name in ("audit, from (%)", "to (%)")
+    )
+    assert 0 < low < 100 * right.mean() < high < 100
 
 
 def test_nothing_is_left_to_go_on_from(project: Path) -> None:
@@ -274,7 +305,7 @@ def test_guesses_that_are_handed_out_are_those_of_the_seeds_own_model(
     pictures = np.load(Path("data/raw/train/images.npy"))[[names.index(image) for image in handed["image"]]]
     encoder, head = saved.load(of(project, "at_once", seed))
     embedding = measure.embed(encoder, Images(pictures, np.arange(len(pictures)), torch.device("cpu")), half=False)
-    assert len(handed) == 40
+    assert len(handed) == 70
     assert handed["guess"].tolist() == [str(one) for one in measure.classify(head, embedding)]
 
 
@@ -310,7 +341,9 @@ def test_every_image_of_the_pool_gets_a_guess_and_the_labels_told_are_kept_apart
         label = dict(zip(names, pool["labels"].astype(str), strict=True))
     for model in ("at_once", "badge"):
         found = pd.read_csv(folder / model / "predictions.csv", dtype=str, keep_default_na=False)
-        assert found["image"].tolist() == names.tolist()
+        assert found["image"].tolist()[:-30] == names.tolist()
+        assert (found["verdict"][-30:] == "labelled").all() and not set(found["image"][-30:]) & set(names)
+        found = found[:-30]
         told = found[found["label"] != ""]
         assert len(told) == 40 and (told["label"] == told["image"].map(label)).all()
         assert (told["verdict"] == "labelled").all()
@@ -318,8 +351,8 @@ def test_every_image_of_the_pool_gets_a_guess_and_the_labels_told_are_kept_apart
         queries = pd.read_csv(of(project, "badge", 0, "queries.csv"))
         assert model != "badge" or set(told["image"]) == set(queries["image"])
         whole = pd.read_parquet(folder / model / "predictions.parquet")
-        assert whole["guess"].tolist() == found["guess"].tolist()
-        assert np.allclose(whole["probability"], found["probability"].astype(float), atol=1e-5)
+        assert whole["guess"].tolist()[:-30] == found["guess"].tolist()
+        assert np.allclose(whole["probability"][:-30], found["probability"].astype(float), atol=1e-5)
         assert (whole["probability"] >= whole["second_probability"]).all()
         facts = json.loads((folder / model / "calibration.json").read_text())
         assert facts["trust"]["labels"] == 40

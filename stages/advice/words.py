@@ -34,12 +34,11 @@ def sentence(model: str, found: Forecast) -> str:
         level = math.isinf(more.labels)
         said = f"the curve levels off at {_percent(float(1 - found.law.floor))}: {goal} may be out of reach"
         said = said if level else f"more than {_rounded(trusted)} more for {goal}, beyond where the curve is trusted"
-        said += f" (95 %: {_rounded(more.low)} or more)" if more.low is not None and more.low <= trusted else ""
     elif found.endless(more):
         more_of = "more rounds, seeds or validation images would tell"
-        said = f"how many more for {goal} is not clear (95 %: {_interval(found, more)}); {more_of}"
+        said = f"how many more for {goal} can't be told: the interval has no end; {more_of}"
     else:
-        interval = "no interval" if more.low is None else f"95 %: {_interval(found, more)}"
+        interval = "no interval" if more.low is None else f"95 %: {_interval(more)}"
         said = f"about {_rounded(more.labels)} more ({interval}) for {goal}"
     few = "; of two numbers of labels alone, as if no error were to remain" if found.points.counts == 2 else ""
     return f"{so_far}; {said}{few}"
@@ -85,15 +84,14 @@ def _cell(found: Forecast, gain: float) -> str:
     if more.labels > found.trusted:
         return f"> {_rounded(found.trusted)}"
     if found.endless(more):
-        return f"not clear ({_interval(found, more)})"
-    return _rounded(more.labels) + ("" if more.low is None else f" ({_interval(found, more)})")
+        return "can't tell"
+    return _rounded(more.labels) + ("" if more.low is None else f" ({_interval(more)})")
 
 
-def _interval(found: Forecast, more: More) -> str:
-    """Both ends, the upper one where the curve can be trusted as far as that."""
+def _interval(more: More) -> str:
+    """Both ends."""
     assert more.low is not None and more.high is not None
-    end = "or more" if found.endless(more) else f"to {_rounded(more.high)}"
-    return f"{_rounded(more.low)} {end}"
+    return f"{_rounded(more.low)} to {_rounded(more.high)}"
 
 
 def _rounded(labels: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.calibration.temperature import probabilities
 from stages.calibration.verdict import interval
 
 # with fewer labels a slope and a variance say nothing
@@ -38,10 +39,10 @@ def assisted(right: np.ndarray, confidence: np.ndarray, everywhere: float, level
 
     The estimate is the regression estimator of survey sampling, mean(right) + slope * (everywhere - mean(confidence)):
     prediction-powered inference (Angelopoulos et al. 2023) with the best weight of the predictions, as in PPI++
-    (Angelopoulos, Duchi and Zrnic 2023). Its error has the variance of what the regression leaves. Its interval is that of Korn and Graubard (1998): Clopper and Pearson's at the sample size
-    that would leave this variance without help, at most twice the labels. Unlike the normal interval of the paper it
-    holds at 30 labels, and near 0 and 1. With fewer than 10 labels, or guesses that are all right or all wrong, the
-    exact one.
+    (Angelopoulos, Duchi and Zrnic 2023). Its error has the variance of what the regression leaves. Its interval is that
+    of Korn and Graubard (1998): Clopper and Pearson's at the sample size that would leave this variance without help,
+    at most twice the labels. Unlike a normal interval it holds at 30 labels, and near 0 and 1. With fewer than 10
+    labels, or guesses that are all right or all wrong, it is the exact one.
     """
     from scipy.stats import beta
 
@@ -58,3 +59,39 @@ def assisted(right: np.ndarray, confidence: np.ndarray, everywhere: float, level
     low = float(beta.ppf(tail, hits, size - hits + 1)) if hits > 0 else 0.0
     high = float(beta.ppf(1 - tail, hits + 1, size - hits)) if hits < size else 1.0
     return Estimate(accuracy, low, high, count)
+
+
+def estimate(audited: np.ndarray, others: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
+    """The figures of an audit: `audit_accuracy`, from `audit_accuracy_low` to `audit_accuracy_high`, by the model's confidence; and
+    `audit_accuracy_counted` of the labels alone, from `audit_accuracy_counted_low` to `audit_accuracy_counted_high`; `audit_labels`, how many they are.
+
+    audited and others: logits [n, C] and [m, C], of the audited images, and of all others that they were drawn from;
+    labels: int64 [n], -1 for those without, which are left out. Without a label all figures but the last are None.
+    """
+    shares = probabilities(audited, 1.0)
+    confidence, known = shares.max(1), labels >= 0
+    found: dict[str, float | None] = dict.fromkeys(
+        (
+            "audit_accuracy",
+            "audit_accuracy_low",
+            "audit_accuracy_high",
+            "audit_accuracy_counted",
+            "audit_accuracy_counted_low",
+            "audit_accuracy_counted_high",
+        )
+    )
+    if known.any():
+        right = shares.argmax(1)[known] == labels[known]
+        everywhere = float(np.concatenate([confidence, probabilities(others, 1.0).max(1)]).mean())
+        narrow, plain = assisted(right, confidence[known], everywhere), exact(right)
+        found |= {
+            "audit_accuracy": narrow.accuracy,
+            "audit_accuracy_low": narrow.low,
+            "audit_accuracy_high": narrow.high,
+        }
+        found |= {
+            "audit_accuracy_counted": plain.accuracy,
+            "audit_accuracy_counted_low": plain.low,
+            "audit_accuracy_counted_high": plain.high,
+        }
+    return found | {"audit_labels": int(known.sum())}

@@ -12,9 +12,10 @@ import numpy as np
 from torch import Tensor
 
 from stages.answers import Answer, Images
+from stages.base import draws
 from stages.geometry.copies import repeats
 from stages.handout.pictures import Reader, pictured
-from stages.handout.task import Handout, Origin, arrange, beside
+from stages.handout.task import Handout, Origin, Task, arrange, beside
 from stages.handout.trained import Trained
 
 
@@ -75,6 +76,11 @@ def unanswered(pool: Pool, choice: Choice, done: Answered) -> np.ndarray:
     return choice.ranking[~np.isin(choice.ranking, pool.places(done.all))]
 
 
+def unjudged(audit: Pool, done: Answered) -> np.ndarray:
+    """The images set aside to judge models that have no answer, int64 [n]."""
+    return np.setdiff1d(np.arange(len(audit.names)), audit.places(done.all))
+
+
 def hand_out(
     origin: Origin,
     pool: Pool,
@@ -83,8 +89,11 @@ def hand_out(
     count: int,
     trained: Trained | None = None,
     read: Reader | None = None,
+    audit: tuple[Pool, np.ndarray] | None = None,
 ) -> Handout:
-    """The next `count` tasks, from 1 to as many as `unanswered` gives, with their pictures.
+    """The next `count` tasks, from 1 to as many as `unanswered` gives, with their pictures; and the images of an audit,
+    int64 [n], by which models are to be judged: all in an order drawn at random then, with nothing beside them that
+    says which are which.
 
     The choice decides which, but for those last that resemble what is labelled (`beside`); or `trained` does, if it
     asks. Its guesses go with the tasks in any case. read: gives the originals, as `pictured` wants it. Raises UserError
@@ -100,13 +109,29 @@ def hand_out(
         rows = _copies_last(rows, pool, done)
     tasks = arrange(rows, clusters, done.all, count)
     places = pool.places([task.image for task in tasks])
-    packed = pool.packed[pool.indices[places]]
+    rows_of = pool.indices[places]
+    mixed = audit is not None and len(audit[1]) > 0
+    if audit is not None and mixed:
+        tasks, rows_of = _mixed(tasks, rows_of, *audit, origin.seed)
+        embedding = None
+    packed = pool.packed[rows_of]
     if trained is not None:
         own = trained.embed(packed, np.arange(len(packed))) if embedding is None else embedding[places.tolist()]
         tasks = trained.guess(tasks, own, origin.classes)
     shown = {task.image: pixels for task, pixels in zip(tasks, packed, strict=True)}
     pictures, note = pictured(shown, read, origin.data)
-    return Handout(origin, tasks, pictures, note)
+    return Handout(origin, tasks, pictures, note, mixed)
+
+
+def _mixed(
+    tasks: Sequence[Task], rows: np.ndarray, audit: Pool, judging: np.ndarray, seed: int
+) -> tuple[list[Task], np.ndarray]:
+    """The tasks with those of the audit, and the rows of their packed images, int64 [n]: all in one order drawn at
+    random, numbered by it, without clusters and reasons, which those of the audit have not."""
+    names = [*(task.image for task in tasks), *(audit.names[place] for place in judging.tolist())]
+    order = draws.rng(seed, "handout.audit").permutation(len(names))
+    mixed = [Task(names[place], rank, None, {}) for rank, place in enumerate(order.tolist(), 1)]
+    return mixed, np.concatenate([rows, audit.indices[judging]])[order]
 
 
 def _further(pool: Pool, choice: Choice) -> list[dict[str, str]]:

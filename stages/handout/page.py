@@ -148,7 +148,9 @@ def _about(handout: Handout) -> list[str]:
     return [
         f"Write the class of each image below it; Enter goes on to the next.{classes}{guess} "
         "Leave empty what nobody can tell. Then download labels.csv.",
-        f"Chosen by {origin.chooser}; {order}. Bold: the rank.",
+        "In an order drawn at random: some are there to judge how good models are. Bold: a number."
+        if handout.mixed
+        else f"Chosen by {origin.chooser}; {order}. Bold: the rank.",
     ]
 
 

@@ -51,7 +51,8 @@ def _title(draw: ImageDraw.ImageDraw, handout: Handout, page: int, pages: int) -
     origin = handout.origin
     text = f"{len(handout.tasks):,} images of {origin.data} to label, chosen by {origin.chooser}"
     clusters = any(one.cluster is not None for one in handout.tasks)
-    below = "Below each its rank" + (", and c with the number of its cluster" if clusters else "")
+    what = "number" if handout.mixed else "rank"
+    below = f"Below each its {what}" + (", and c with the number of its cluster" if clusters else "")
     of_pages = f"; page {page + 1} of {pages}" if pages > 1 else ""
     draw.text((_MARGIN, 8), text, fill=_INK, font=ImageFont.load_default(17))
     draw.text((_MARGIN, 31), below + of_pages, fill=_SOFT, font=ImageFont.load_default(12))

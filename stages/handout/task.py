@@ -47,12 +47,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class Handout:
-    """`tasks` in the order in which they are shown, the picture of each, and a line on the pictures, if any is due."""
+    """`tasks` in the order in which they are shown, the picture of each, and a line on the pictures, if any is due;
+    `mixed`: whether some are there to judge models, and all lie in an order drawn at random."""
 
     origin: Origin
     tasks: Sequence[Task]
     pictures: Sequence[Picture]
     note: str | None = None
+    mixed: bool = False
 
     def groups(self) -> list[tuple[int | None, list[int]]]:
         """Each cluster with the places of its images."""

@@ -64,7 +64,8 @@ class Part:
 
 
 def part(name: str) -> Part:
-    """The "pool", "validation" or "test" part. Raises UserError where split has not written it, or long ago."""
+    """The "pool", "audit", "validation" or "test" part. Raises UserError where split has not written it, or long
+    ago."""
     path, rows = SPLIT / f"{name}.npz", ("i", 1)
     found = kept.arrays(path, indices=rows, labels=rows, first=rows)
     with kept.intact(path):

@@ -184,6 +184,10 @@ def _models(results: Results, table: pandas.DataFrame) -> list[list[str]]:
     subsets = [one for one in dict.fromkeys(table["figure"]) if one.startswith("accuracy/")]
     columns = [
         Column("accuracy", "test (%)"),
+        Column("audit_accuracy", "audit (%)"),
+        Column("audit_accuracy_low", "audit, from (%)"),
+        Column("audit_accuracy_high", "to (%)"),
+        Column("audit_labels", "audited", digits=0),
         *_beside_accuracy(results),
         *(Column(one, f"test, {one.removeprefix('accuracy/')} (%)") for one in subsets),
         Column("validation_accuracy_last", "validation (%)"),

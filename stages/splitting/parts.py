@@ -116,6 +116,18 @@ def split(train: np.ndarray, test: np.ndarray, classes: list[str], settings: Set
     return Split(rows(train, present & ~aside), rows(train, aside), rows(test, places[test] >= 0), kept)
 
 
+def set_aside(pool: Rows, count: int, seed: int) -> tuple[Rows, Rows]:
+    """The pool without `count` images, and these: drawn uniformly, whatever their labels, so that they judge a model on
+    the pool as it is. More of them are the same and others. Raises UserError where fewer than two would be left."""
+    if count > len(pool.indices) - 2:
+        raise UserError(
+            f"labels.audit={count}: the pool has {len(pool.indices)} images, of which two or more must stay"
+        )
+    drawn = np.zeros(len(pool.indices), dtype=bool)
+    drawn[draws.rng(seed, "splitting.audit").permutation(len(drawn))[:count]] = True
+    return Rows(pool.indices[~drawn], pool.labels[~drawn]), Rows(pool.indices[drawn], pool.labels[drawn])
+
+
 def kept_classes(classes: list[str], wanted: int | list[str] | None) -> list[str]:
     """All classes, the first k, or those named, in the order named. Raises UserError."""
     if wanted is None:

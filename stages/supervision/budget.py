@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, Field, PlainSerializer, PlainValidator, field_validator
 
 from stages.base.errors import UserError
+from stages.base.numbers import AmountOrNone
 
 # DVC depends on the file by its name, so that there must be one
 _NO_FILE = "data/none"
@@ -71,11 +72,15 @@ class Labels(BaseModel, extra="forbid", frozen=True):
     `file`: what people answered, a file or a folder, or data/none for none. With answers a number or a share takes the
     first images of the ranking that have a label, for they may be answers to another ranking, and all if they are
     fewer: people leave empty what nobody can tell.
+
+    `audit`: so many images, drawn from the pool uniformly, judge models and train none; people label them among the
+    others, on top of the budget.
     """
 
     strategy: str
     budget: Annotated[Budget, PlainValidator(Budget.parse), PlainSerializer(lambda budget: budget.written)]
     file: str = Field(min_length=1)
+    audit: AmountOrNone
 
     @property
     def answers(self) -> Path | None:

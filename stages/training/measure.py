@@ -75,6 +75,13 @@ def classify(head: nn.Module, embedding: Tensor) -> np.ndarray:
     return classes
 
 
+@torch.inference_mode()
+def logits(head: nn.Module, embedding: Tensor) -> np.ndarray:
+    """float32 [N, C], of embeddings [N, dim]."""
+    found: np.ndarray = head(embedding).float().cpu().numpy()
+    return found
+
+
 def validation(predicted: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict[str, float]:
     """Accuracy overall and of each class by name; a class without images is left out. int64 [N] both."""
     if not len(labels):

@@ -154,3 +154,45 @@ def test_nobody_is_asked_about_a_copy_of_what_has_an_answer_while_others_are_lef
     for name in ("entropy", "random", "ranking"):
         model, _ = trained(name)
         assert sorted(images(batch.hand_out(origin("probe"), copied, choice(), done, 3, model))) == ["0", "2", "4"]
+
+
+def set_aside() -> Pool:
+    """The two images that are packed before the pool's, to judge models by."""
+    return Pool(["a.png", "b.png"], pool().packed, np.arange(2), np.array([-1, -1]), np.arange(2))
+
+
+def test_images_of_an_audit_lie_among_the_others_and_nothing_tells_them_apart() -> None:
+    audit = set_aside()
+    handed = batch.hand_out(origin(), pool(), choice(), NOBODY, 3, audit=(audit, np.arange(2)))
+    assert sorted(images(handed)) == ["5", "6", "7", "a", "b"] and handed.mixed
+    assert [task.rank for task in handed.tasks] == [1, 2, 3, 4, 5]
+    assert not any(task.reasons or task.cluster is not None for task in handed.tasks)
+    shades = {"a": 0, "b": 20, "5": 140, "6": 160, "7": 180}
+    for name, one in zip(images(handed), handed.pictures, strict=True):
+        assert np.asarray(one.scaled(4))[0, 0, 0] == shades[name]
+    orders = {
+        tuple(
+            images(
+                batch.hand_out(replace(origin(), seed=seed), pool(), choice(), NOBODY, 3, audit=(audit, np.arange(2)))
+            )
+        )
+        for seed in range(5)
+    }
+    assert len(orders) > 1
+
+
+def test_guesses_go_with_the_images_of_an_audit_as_with_all_others() -> None:
+    model, _ = trained("ranking")
+    handed = batch.hand_out(origin("probe"), pool(), choice(), NOBODY, 3, model, audit=(set_aside(), np.arange(2)))
+    guessed = {name: task.guess[0] for name, task in zip(images(handed), handed.tasks, strict=True) if task.guess}
+    assert guessed == {"a": "dark", "b": "dark", "5": "light", "6": "light", "7": "light"}
+
+
+def test_what_of_an_audit_has_an_answer_is_not_handed_out_again() -> None:
+    audit = set_aside()
+    done = batch.answered([Answer("a.png", "dark", "labels.csv, line 2")], audit)
+    assert batch.unjudged(audit, done).tolist() == [1]
+    alone = batch.hand_out(origin(), pool(), choice(), NOBODY, 0, audit=(audit, batch.unjudged(audit, done)))
+    assert images(alone) == ["b"]
+    none = batch.hand_out(origin(), pool(), choice(), NOBODY, 2, audit=(audit, np.empty(0, np.int64)))
+    assert not none.mixed and images(none) == ["7", "6"]

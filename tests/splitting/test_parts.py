@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from stages.base.errors import UserError
-from stages.splitting.parts import Settings, Split, mean_and_std, split
+from stages.splitting.parts import Rows, Settings, Split, mean_and_std, set_aside, split
 
 CLASSES = ["ant", "bee", "cat", "dog", "eel"]
 TRAIN = np.random.default_rng(0).permutation(np.repeat([-1, 0, 1, 2, 3, 4], [30, 40, 60, 80, 100, 20]))
@@ -195,3 +195,25 @@ def test_classes_are_named_in_either_form_of_their_letters() -> None:
     for twice in ({"classes": [one, two]}, {"imbalance": {one: 0.5, two: 0.1}}):
         with pytest.raises(ValidationError):
             settings(**twice)
+
+
+def test_an_audit_is_drawn_uniformly_and_a_larger_one_holds_the_smaller() -> None:
+    pool = Rows(np.arange(100, 200), np.arange(100) % 7 - 1)
+    rest, audit = set_aside(pool, 20, 0)
+    assert len(audit.indices) == 20 and np.array_equal(np.sort([*rest.indices, *audit.indices]), pool.indices)
+    assert np.array_equal(audit.labels, pool.labels[audit.indices - 100])
+    assert np.array_equal(rest.labels, pool.labels[rest.indices - 100])
+    assert set(audit.indices) < set(set_aside(pool, 40, 0)[1].indices)
+    assert set(audit.indices) != set(set_aside(pool, 20, 1)[1].indices)
+    counts = np.bincount(np.concatenate([set_aside(pool, 20, seed)[1].indices for seed in range(500)]) - 100)
+    # each of 100 with a chance of a fifth: 100 times of 500, within five standard deviations
+    assert counts.min() > 55 and counts.max() < 145
+
+
+def test_no_audit_leaves_the_pool_as_it_is_and_too_large_a_one_is_refused() -> None:
+    pool = Rows(np.arange(5), np.zeros(5, np.int64))
+    rest, audit = set_aside(pool, 0, 0)
+    assert np.array_equal(rest.indices, pool.indices) and not len(audit.indices)
+    assert len(set_aside(pool, 3, 0)[0].indices) == 2
+    with pytest.raises(UserError, match=r"labels.audit=4: the pool has 5 images, of which two or more must stay"):
+        set_aside(pool, 4, 0)
