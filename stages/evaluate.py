@@ -64,7 +64,8 @@ def main() -> None:
             )
         if len(audited):
             logits, others = (measure.logits(head, part.vectors(encoder)) for part in (audited, database))
-            figures |= estimate(logits, others, audit.labels)
+            told = kept.array(folder / "told.npy", "i", 1)
+            figures |= estimate(logits, np.delete(others, told, axis=0), audit.labels)
         figures["accuracy"] = predictions.accuracy(test.labels, predicted)
         figures["balanced_accuracy"] = predictions.balanced_accuracy(test.labels, predicted)
         figures["macro_f1"] = predictions.macro_f1(test.labels, predicted)

@@ -1,7 +1,8 @@
 """python -m stages.train NAME: trains one model from the labels it is told, once for each seed.
 
 Reads data/raw/train, data/split/{pool,validation}.npz, the ranking of labels.strategy and the encoder to start from;
-writes data/models/NAME/seed-<s>/. Validation labels serve the history alone: nothing is trained or chosen on them.
+writes data/models/NAME/seed-<s>/, with told.npy, the images of the pool whose labels it was told, int64 [n]. Validation
+labels serve the history alone: nothing is trained or chosen on them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
+import numpy as np
 from safetensors.torch import save_file
 
 from stages import acquisition, encoders
@@ -97,16 +99,19 @@ def main() -> None:
                 classifier, history, queries = alternate(
                     plans[seed], learn, partial(job.tell, seed), query, embedded, scratch
                 )
+                told = np.unique([row["image"] for row in queries])
                 rows = [row | {"image": pool.names[row["image"]]} for row in queries]
                 layout.write_table(seed_folder / "queries.csv", rows)
             else:
                 classifier, history = learn(None, first[seed], scratch / f"seed-{seed}.safetensors", None)
+                told = first[seed].world.ever_told(settings.epochs - 1)
             encoder, head = classifier.kept()
             encoders.save(encoder, seed_folder)
             weights = {key: value.detach().cpu().contiguous() for key, value in head.state_dict().items()}
             with whole_file(seed_folder / "head.safetensors") as partial_file:
                 save_file(weights, partial_file)
             layout.write_table(seed_folder / "history.csv", history)
+            np.save(seed_folder / "told.npy", told[pool.labels[told] >= 0])
             introduced = first[seed].world.introduced(pool.labels, len(classes))
             layout.write_json(seed_folder / "introduced.json", dict(zip(classes, introduced, strict=True)))
     store.report()

@@ -62,36 +62,22 @@ def assisted(right: np.ndarray, confidence: np.ndarray, everywhere: float, level
 
 
 def estimate(audited: np.ndarray, others: np.ndarray, labels: np.ndarray) -> dict[str, float | None]:
-    """The figures of an audit: `audit_accuracy`, from `audit_accuracy_low` to `audit_accuracy_high`, by the model's confidence; and
-    `audit_accuracy_counted` of the labels alone, from `audit_accuracy_counted_low` to `audit_accuracy_counted_high`; `audit_labels`, how many they are.
+    """The figures of an audit: `audit_accuracy`, by the model's confidence, and `audit_accuracy_counted`, of the labels
+    alone, each with the ends of its interval, `_low` and `_high`; and `audit_labels`, how many they are.
 
-    audited and others: logits [n, C] and [m, C], of the audited images, and of all others that they were drawn from;
-    labels: int64 [n], -1 for those without, which are left out. Without a label all figures but the last are None.
+    audited and others: logits [n, C] and [m, C], of the audited images, and of all others that they were drawn from and
+    the model was not told; labels: int64 [n], -1 for those without, which are left out. Without a label all figures but
+    the last are None.
     """
     shares = probabilities(audited, 1.0)
     confidence, known = shares.max(1), labels >= 0
-    found: dict[str, float | None] = dict.fromkeys(
-        (
-            "audit_accuracy",
-            "audit_accuracy_low",
-            "audit_accuracy_high",
-            "audit_accuracy_counted",
-            "audit_accuracy_counted_low",
-            "audit_accuracy_counted_high",
-        )
-    )
+    narrow = plain = None
     if known.any():
         right = shares.argmax(1)[known] == labels[known]
         everywhere = float(np.concatenate([confidence, probabilities(others, 1.0).max(1)]).mean())
         narrow, plain = assisted(right, confidence[known], everywhere), exact(right)
-        found |= {
-            "audit_accuracy": narrow.accuracy,
-            "audit_accuracy_low": narrow.low,
-            "audit_accuracy_high": narrow.high,
-        }
-        found |= {
-            "audit_accuracy_counted": plain.accuracy,
-            "audit_accuracy_counted_low": plain.low,
-            "audit_accuracy_counted_high": plain.high,
-        }
+    found: dict[str, float | None] = {}
+    for name, one in (("audit_accuracy", narrow), ("audit_accuracy_counted", plain)):
+        ends = (None, None, None) if one is None else (one.accuracy, one.low, one.high)
+        found |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
     return found | {"audit_labels": int(known.sum())}

@@ -35,9 +35,13 @@ class World:
             return self.redrawn[epoch]
         return np.flatnonzero(self.told_at <= epoch)
 
+    def ever_told(self, epoch: int) -> np.ndarray:
+        """The images whose labels have been told by the end of an epoch, int64, ascending."""
+        return np.flatnonzero(self.told_at <= epoch)
+
     def labels_told(self, epoch: int) -> int:
         """How many labels have ever been told by the end of an epoch."""
-        return int((self.told_at <= epoch).sum())
+        return len(self.ever_told(epoch))
 
     def introduced(self, labels: np.ndarray, classes: int) -> list[int | None]:
         """For each class the epoch, counted from 1, at which its first image is shown; None for never."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.calibration.audit import Estimate, assisted, exact
+from stages.calibration.audit import Estimate, assisted, estimate, exact
 
 
 def pool(size: int, accuracy: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -66,3 +66,17 @@ def test_guesses_that_are_all_right_get_the_exact_interval_and_so_do_few() -> No
     few = np.array([True, False, True])
     assert assisted(few, rng.random(3), 0.5) == exact(few)
     assert exact(np.ones(40, bool)).high == 1.0
+
+
+def test_the_figures_of_an_audit_leave_out_what_has_no_label() -> None:
+    rng = np.random.default_rng(0)
+    logits, others = rng.normal(size=(40, 3)) * 3, rng.normal(size=(500, 3)) * 3
+    labels = np.where(np.arange(40) < 30, logits.argmax(1), -1)
+    labels[:6] = (labels[:6] + 1) % 3
+    found = estimate(logits, others, labels)
+    assert found["audit_labels"] == 30 and found["audit_accuracy_counted"] == 0.8
+    assert found["audit_accuracy_counted_low"] == pytest.approx(0.6143, abs=1e-4)
+    low, middle, high = (found[f"audit_accuracy{end}"] for end in ("_low", "", "_high"))
+    assert low is not None and middle is not None and high is not None and low < middle < high
+    nobody = estimate(logits, others, np.full(40, -1))
+    assert nobody.pop("audit_labels") == 0 and len(nobody) == 6 and set(nobody.values()) == {None}

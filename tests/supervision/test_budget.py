@@ -10,7 +10,7 @@ from stages.supervision.budget import Labels
 
 
 def budget(value: object, file: str = "data/none") -> Labels:
-    return Labels.model_validate({"strategy": "random", "budget": value, "file": file})
+    return Labels.model_validate({"strategy": "random", "budget": value, "file": file, "audit": 0})
 
 
 @pytest.mark.parametrize(("value", "count"), [(40, 40), ("40", 40), ("4/class", 40), ("10%", 50), ("100%", 500)])
