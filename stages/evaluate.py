@@ -101,6 +101,10 @@ def main() -> None:
         np.savez(folder / "embedding.npz", embedding=points[order], labels=test.labels[order])
     measured = [one["scores"]["accuracy"] for one in seeds if one["scores"]["accuracy"] is not None]
     print(f"{name}: test accuracy {', '.join(f'{accuracy:.2%}' for accuracy in measured) or 'not measured'}")
+    for figures in (one["scores"] for one in seeds):
+        if figures.get("audit_accuracy") is not None:
+            found, low, high = (figures[f"audit_accuracy{end}"] for end in ("", "_low", "_high"))
+            print(f"  {figures['audit_labels']} audited: {found:.1%} (95 %: {low:.1%} to {high:.1%})")
 
 
 if __name__ == "__main__":

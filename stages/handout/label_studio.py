@@ -81,7 +81,10 @@ def _task(handout: Handout, one: Task, image: str) -> dict[str, Any]:
     if one.cluster is not None:
         data["cluster"] = str(one.cluster)
         predictions = [_prediction(handout.origin.strategy, CLUSTER, str(one.cluster))]
-    if one.guess and handout.origin.model:
+    if one.guess and handout.origin.acquisition:
+        # it asks about what it is least sure of: a guess ticked beforehand would be taken over by one key, right or not
+        data["guess"], data["score"] = one.guess[0], one.guess[1]
+    elif one.guess and handout.origin.model:
         predictions = [_prediction(handout.origin.model, ANSWER, one.guess[0]) | {"score": one.guess[1]}]
     return {"data": data, "predictions": predictions}
 

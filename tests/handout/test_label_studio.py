@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -82,6 +83,14 @@ def test_a_prediction_is_our_cluster_or_the_models_guess(tmp_path: Path) -> None
         "type": "choices",
         "value": {"choices": ["cat"]},
     }
+
+
+def test_a_guess_about_what_a_model_is_unsure_of_is_shown_and_not_ticked(tmp_path: Path) -> None:
+    given = handout(6, model=True, clusters=0)
+    asking = replace(given, origin=replace(given.origin, acquisition="margin"))
+    tasks, _ = written(tmp_path, asking)
+    assert not any(task["predictions"] for task in tasks)
+    assert [(task["data"]["guess"], task["data"]["score"]) for task in tasks[:2]] == [("cat", 0.75), ("dog", 0.75)]
 
 
 def test_images_are_embedded_or_named_by_a_prefix(tmp_path: Path) -> None:
