@@ -9,6 +9,9 @@ import numpy as np
 from stages.calibration import temperature
 from stages.calibration.verdict import interval, least_confidence, verdicts
 
+# labels by which a precision can be told: two of two say nothing
+FEWEST = 10
+
 
 @dataclass(frozen=True)
 class Guesses:
@@ -49,6 +52,8 @@ class Trust:
         confidence, right = found.max(1), found.argmax(1) == labels
         least = least_confidence(confidence, right, precision)
         accepted = np.zeros(len(labels), bool) if least is None else confidence >= least
+        if accepted.sum() < FEWEST:  # the largest share that is right often enough
+            least, accepted = None, np.zeros(len(labels), bool)
         before = after = None
         if len(labels):
             before = temperature.calibration_error(temperature.probabilities(logits, 1.0), labels)
@@ -84,7 +89,10 @@ class Trust:
             "audit (labels.audit) is neither."
         ]
         if self.least is None:
-            said.append(f"At no probability are {self.precision:.0%} right: no guess is accepted without a look.")
+            said.append(
+                f"At no probability are {self.precision:.0%} of {FEWEST} labels or more right: no guess is accepted "
+                "without a look."
+            )
         else:
             low, high = interval(self.accepted_right, self.accepted)
             said.append(

@@ -55,6 +55,17 @@ def test_a_precision_that_is_never_met_is_said() -> None:
     assert trust.least is None and any("no guess is accepted" in line for line in trust.lines())
 
 
+def test_a_precision_that_a_few_labels_show_is_none() -> None:
+    logits = np.eye(3)[np.arange(60) % 3] * np.linspace(6, 1, 60)[:, None]
+    labels = np.arange(60) % 3
+    labels[9::2] = (labels[9::2] + 1) % 3
+    assert Trust.measured(logits, labels, np.arange(60) % 5, 0.95).least is None
+    labels = np.arange(60) % 3
+    labels[10::2] = (labels[10::2] + 1) % 3
+    trust = Trust.measured(logits, labels, np.arange(60) % 5, 0.95)
+    assert trust.least is not None and trust.accepted == trust.accepted_right == 10
+
+
 def test_it_survives_json() -> None:
     logits, labels = drawn(200, 0)
     trust = Trust.measured(logits, labels, np.arange(200) % 5, 0.8)
