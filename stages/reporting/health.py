@@ -33,8 +33,9 @@ def sentences(report: Report, accuracies: Mapping[str, tuple[float, float]]) -> 
     if repeated:
         equal = report.images(REPEATED[0])
         said.append(
-            f"{repeated:,} of {len(report.test.names):,} test images repeat a training image, {equal:,} in every pixel "
-            "and the others nearly: accuracy on them is of what was seen before"
+            f"{repeated:,} of {len(report.test.names):,} test images repeat a training image, {equal:,} in every "
+            "pixel; the others look so, and of small drawings may be others: look at them. Accuracy on repeats is of "
+            "what was seen before"
         )
     said += [
         f"{model}: test accuracy {100 * all_of_them:.2f} %, without these {100 * rest:.2f} %"

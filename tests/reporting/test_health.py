@@ -16,7 +16,7 @@ def test_the_section_names_the_worst_and_shows_them() -> None:
     section = health.section(report, {"probe": (0.5, 0.25)}, "simclr")
     assert "100 training" not in section.caption and "120 training images" in section.caption
     assert "features simclr" in section.caption
-    assert section.points[0].startswith("2 of 10 test images repeat a training image, 1 in every pixel")
+    assert section.points[0].startswith("2 of 10 test images repeat a training image, 1 in every pixel; the others")
     assert section.points[1] == "probe: test accuracy 50.00 %, without these 25.00 %"
     assert [row[0] for row in section.table[1:]] == list(KINDS)
     assert ["equal", "2", "train/4.jpg (ant) = train/2.jpg (ant): 0 bits"] in section.table
