@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from stages.base import draws
 from stages.encoders._encoder import Encoder
 
 # of a vector's length: rounding gives some 1e-6
@@ -28,7 +29,9 @@ def folded(encoder: Encoder) -> Encoder:
     copied = copy.deepcopy(encoder)
     if not sum([_fold(part) for part in copied.modules()]):
         return encoder
-    noise = torch.rand(2, 3, encoder.size, encoder.size, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(
+        2, 3, encoder.size, encoder.size, generator=torch.Generator().manual_seed(draws.number(0, "encoders.folded"))
+    )
     wanted = encoder(noise.to(encoder.mean.device))
     found = copied(noise.to(encoder.mean.device))
     return copied if bool((found - wanted).norm() <= _SAME * wanted.norm()) else encoder
