@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stages.base import draws
+
 FOLDS = 5
 LEAST = 2  # different images of a class: with one, none is left to learn it from
 # L2 strength as in measures/linear_probe.py, for points whose mean squared length is 1. That has 10, for accuracy; with
@@ -66,7 +68,8 @@ def out_of_fold(points: np.ndarray, labels: np.ndarray, first: np.ndarray, seed:
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     _, place, group = np.unique(first, return_index=True, return_inverse=True)
-    folds = StratifiedKFold(min(FOLDS, int(np.bincount(labels[place]).max())), shuffle=True, random_state=seed)
+    count = min(FOLDS, int(np.bincount(labels[place]).max()))
+    folds = StratifiedKFold(count, shuffle=True, random_state=draws.number(seed, "health.folds", bits=32))
     points = points / np.sqrt(max(1e-30, float(np.vdot(points, points)) / len(points)))
     with warnings.catch_warnings():
         # classes with fewer images than folds; and the last digits of a loss
