@@ -62,16 +62,18 @@ def split(
             # nobody has said which there are: a misspelt one shows here alone
             counts = ", ".join(f"{name} {(train == number).sum():,}" for number, name in enumerate(classes))
             print(f"{answered}: classes of the answers: {counts}; list them in split.classes to have others refused")
-    result = parts.split(train, test, classes, settings)
+    order = None
+    if audited:
+        order = parts.audit_order(kept.array(raw / "train" / "names.npy", "U", 1).tolist(), settings.seed)
+    result = parts.split(train, test, classes, settings, audited, order)
     if (left := len(result.pool.indices)) < 2:
         way = "images are chosen among others and learnt by others: lower split.validation, or give more images"
         raise UserError(f"{left or 'no'} image is left for the pool; {way}")
-    pool, audit = parts.set_aside(result.pool, audited, settings.seed)
     if check is not None:
-        check(result.classes, pool.labels)
+        check(result.classes, result.pool.labels)
     # what is learnt without labels is learnt from the audited images, too
-    mean, std = parts.mean_and_std(layout.packed(raw / "train"), result.pool.indices)
-    rows_of = {"pool": pool, "audit": audit, "validation": result.validation, "test": result.test}
+    mean, std = parts.mean_and_std(layout.packed(raw / "train"), result.seen().indices)
+    rows_of = {"pool": result.pool, "audit": result.audit, "validation": result.validation, "test": result.test}
     keys = {
         name: digests(layout.packed(raw / ("test" if name == "test" else "train")), rows.indices)
         for name, rows in rows_of.items()
@@ -128,8 +130,8 @@ def _said(copies: dict[str, int]) -> str:
 def _pretraining_pool(
     result: parts.Split, own: np.ndarray, facts: dict[str, Any], mean: list[float], std: list[float]
 ) -> layout.PretrainingPool:
-    """The pool without the answers; `own` are the labels that the data set has."""
-    rows = result.pool
+    """The pool and the audited images without the answers; `own` are the labels that the data set has."""
+    rows = result.seen()
     labels = np.where(own[rows.indices] < 0, -1, rows.labels)
     classes = result.classes if facts["classes"] else []
     return layout.PretrainingPool(rows.indices, labels, classes, facts["size"], mean, std)

@@ -168,6 +168,29 @@ def test_answers_change_nothing_for_pretraining(of: str, tmp_path: Path, request
     assert (found.size, found.mean, found.std) == (8, facts["mean"], facts["std"])
 
 
+@pytest.mark.parametrize("validation", [0, 0.3])
+def test_what_an_audited_image_is_called_reaches_nothing_that_is_trained_on(
+    flat: Path, tmp_path: Path, validation: float
+) -> None:
+    """No stage up to the trained weights reads audit.npz (dvc.yaml, tests/test_dvc_reads.py); nor do the other parts
+    know of it."""
+    rules = settings(validation=validation, classes=["owl", "ant"])
+    split.split(rules, flat, layout.SPLIT, audited=5)
+    judging = layout.part("audit").indices.tolist()
+    other = {"owl": "ant", "ant": "owl"}
+    written = []
+    for flipped in (False, True):
+        said = [("owl", "ant")[row % 2] for row in range(30)]
+        answers = [other[label] if flipped and row in judging else label for row, label in enumerate(said)]
+        split.split(rules, flat, layout.SPLIT, answered=table(tmp_path / "labels.csv", *answers), audited=5)
+        files = ("pool", "validation", "test", "seen")
+        written.append([(layout.SPLIT / f"{name}.npz").read_bytes() for name in files])
+        audit = layout.part("audit")
+        assert audit.indices.tolist() == judging
+        assert [["owl", "ant"][label] for label in audit.labels] == [answers[row] for row in judging]
+    assert written[0] == written[1]
+
+
 def test_copies_are_counted_and_known(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     split.split(settings(), raw, layout.SPLIT)
     assert "copies" not in capsys.readouterr().out

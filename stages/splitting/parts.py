@@ -76,14 +76,33 @@ class Rows:
 
 @dataclass(frozen=True)
 class Split:
+    """`audit`: images set aside to judge models."""
+
     pool: Rows
+    audit: Rows
     validation: Rows
     test: Rows
     classes: list[str]
 
+    def seen(self) -> Rows:
+        """What is learnt from without labels: the pool and the audited images."""
+        indices = np.concatenate([self.pool.indices, self.audit.indices])
+        order = np.argsort(indices)
+        return Rows(indices[order], np.concatenate([self.pool.labels, self.audit.labels])[order])
 
-def split(train: np.ndarray, test: np.ndarray, classes: list[str], settings: Settings) -> Split:
-    """Splits the training labels int64 [N] into pool and validation, and picks the kept classes' test images.
+
+def split(
+    train: np.ndarray,
+    test: np.ndarray,
+    classes: list[str],
+    settings: Settings,
+    audited: int = 0,
+    order: np.ndarray | None = None,
+) -> Split:
+    """Splits the training labels int64 [N] into pool, audit and validation, and picks the kept classes' test images.
+
+    The first `audited` kept images of `order`, int64 [N], as `audit_order` draws it, judge models, whatever their
+    labels. They are taken before validation is, which labels decide: what people answer moves none of them.
 
     Images of classes left out are dropped; unknown ones (-1) all join the pool. Imbalance thins pool and
     validation alike and leaves the test part alone. A class draws from a stream of its own, so that the choice
@@ -97,35 +116,38 @@ def split(train: np.ndarray, test: np.ndarray, classes: list[str], settings: Set
     present = places[train] >= -1
     for name, share in shares(kept, settings.imbalance).items():
         present[_thinned(train, classes.index(name), share, settings.seed)] = False
+    judging = np.zeros(len(train), dtype=bool)
+    if order is not None:
+        judging[order[present[order]][:audited]] = True
     least = 2 if settings.validation else 1
     for name in kept:
-        of_class = train == classes.index(name)
+        of_class = (train == classes.index(name)) & ~judging
         count = int(np.count_nonzero(present & of_class))
+        if not count and (judging & (train == classes.index(name))).any():
+            continue  # a rare one, all of whose labels judge
         # of a class that only the test part has, the first images may yet be found among the unknown ones
         if count < least and (of_class.any() or not (train < 0).any()):
             raise UserError(_too_few(name, count, int(np.count_nonzero(of_class)), least))
     aside = np.zeros(len(train), dtype=bool)
     if settings.validation:
-        shown = np.where(present, train, -1)
+        shown = np.where(present & ~judging, train, -1)
         aside = held_out(shown, classes, settings.validation, settings.seed, "split.validation")
 
     def rows(labels: np.ndarray, chosen: np.ndarray) -> Rows:
         indices = np.flatnonzero(chosen)
         return Rows(indices, places[labels[indices]])
 
-    return Split(rows(train, present & ~aside), rows(train, aside), rows(test, places[test] >= 0), kept)
+    pool = rows(train, present & ~aside & ~judging)
+    if audited and (most := len(pool.indices) + int(judging.sum()) - 2) < audited:
+        raise UserError(f"labels.audit={audited}: the pool has {most + 2} images, of which two or more must stay")
+    return Split(pool, rows(train, judging), rows(train, aside), rows(test, places[test] >= 0), kept)
 
 
-def set_aside(pool: Rows, count: int, seed: int) -> tuple[Rows, Rows]:
-    """The pool without `count` images, and these: drawn uniformly, whatever their labels, so that they judge a model on
-    the pool as it is. More of them are the same and others. Raises UserError where fewer than two would be left."""
-    if count > len(pool.indices) - 2:
-        raise UserError(
-            f"labels.audit={count}: the pool has {len(pool.indices)} images, of which two or more must stay"
-        )
-    drawn = np.zeros(len(pool.indices), dtype=bool)
-    drawn[draws.rng(seed, "splitting.audit").permutation(len(drawn))[:count]] = True
-    return Rows(pool.indices[~drawn], pool.labels[~drawn]), Rows(pool.indices[drawn], pool.labels[drawn])
+def audit_order(names: list[str], seed: int) -> np.ndarray:
+    """The images in an order drawn uniformly, int64 [N], whose first judge models. Each draws by its name alone: more of
+    them are the same and others, and of images that come later a fair share take a place."""
+    drawn = [draws.number(seed, "splitting.audit", int.from_bytes(name.encode())) for name in names]
+    return np.argsort(np.array(drawn, dtype=np.int64), kind="stable")
 
 
 def kept_classes(classes: list[str], wanted: int | list[str] | None) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from stages.base.errors import UserError
-from stages.splitting.parts import Rows, Settings, Split, mean_and_std, set_aside, split
+from stages.splitting.parts import Settings, Split, audit_order, mean_and_std, split
 
 CLASSES = ["ant", "bee", "cat", "dog", "eel"]
 TRAIN = np.random.default_rng(0).permutation(np.repeat([-1, 0, 1, 2, 3, 4], [30, 40, 60, 80, 100, 20]))
@@ -197,23 +197,63 @@ def test_classes_are_named_in_either_form_of_their_letters() -> None:
             settings(**twice)
 
 
+NAMES = [f"{number}.png" for number in range(len(TRAIN))]
+NO_TEST = np.empty(0, np.int64)
+
+
+def audited(labels: np.ndarray, count: int, seed: int = 0, names: list[str] = NAMES, **changes: Any) -> Split:
+    return split(labels, NO_TEST, CLASSES, settings(**changes), count, audit_order(names, seed))
+
+
 def test_an_audit_is_drawn_uniformly_and_a_larger_one_holds_the_smaller() -> None:
-    pool = Rows(np.arange(100, 200), np.arange(100) % 7 - 1)
-    rest, audit = set_aside(pool, 20, 0)
-    assert len(audit.indices) == 20 and np.array_equal(np.sort([*rest.indices, *audit.indices]), pool.indices)
-    assert np.array_equal(audit.labels, pool.labels[audit.indices - 100])
-    assert np.array_equal(rest.labels, pool.labels[rest.indices - 100])
-    assert set(audit.indices) < set(set_aside(pool, 40, 0)[1].indices)
-    assert set(audit.indices) != set(set_aside(pool, 20, 1)[1].indices)
-    counts = np.bincount(np.concatenate([set_aside(pool, 20, seed)[1].indices for seed in range(500)]) - 100)
+    parts = audited(TRAIN, 20)
+    assert len(parts.audit.indices) == 20 and np.array_equal(parts.audit.labels, TRAIN[parts.audit.indices])
+    every = [*parts.pool.indices, *parts.audit.indices, *parts.validation.indices]
+    assert sorted(every) == list(range(len(TRAIN)))
+    assert sorted(parts.seen().indices) == sorted([*parts.pool.indices, *parts.audit.indices])
+    assert np.array_equal(parts.seen().labels, TRAIN[parts.seen().indices])
+    assert set(parts.audit.indices) < set(audited(TRAIN, 40).audit.indices)
+    assert set(parts.audit.indices) != set(audited(TRAIN, 20, 1).audit.indices)
+    counts = np.bincount(np.concatenate([audit_order(NAMES[:100], seed)[:20] for seed in range(500)]), minlength=100)
     # each of 100 with a chance of a fifth: 100 times of 500, within five standard deviations
     assert counts.min() > 55 and counts.max() < 145
 
 
-def test_no_audit_leaves_the_pool_as_it_is_and_too_large_a_one_is_refused() -> None:
-    pool = Rows(np.arange(5), np.zeros(5, np.int64))
-    rest, audit = set_aside(pool, 0, 0)
-    assert np.array_equal(rest.indices, pool.indices) and not len(audit.indices)
-    assert len(set_aside(pool, 3, 0)[0].indices) == 2
+@pytest.mark.parametrize("validation", [0, 0.2])
+def test_no_answer_moves_an_image_out_of_the_audit_or_into_it(validation: float) -> None:
+    """One that leaves it may be learnt from; one that comes in may have been chosen to learn from."""
+    before = audited(np.full(len(TRAIN), -1), 60, validation=validation)
+    asked = before.pool.indices[:100]
+    answered = np.full(len(TRAIN), -1)
+    for rows in (asked, before.audit.indices):
+        answered[rows] = TRAIN[rows]
+    after = audited(answered, 60, validation=validation)
+    assert np.array_equal(before.audit.indices, after.audit.indices)
+    assert np.array_equal(before.seen().indices, np.setdiff1d(np.arange(len(TRAIN)), before.validation.indices))
+    assert len(after.validation.indices) >= 100 * validation * 0.5
+    # validation is drawn from what was asked for training, and what it leaves is not of the audit
+    assert set(after.validation.indices) <= set(asked)
+
+
+def test_of_images_that_come_later_no_more_than_their_share_is_audited() -> None:
+    names = [*(f"0-{number}.png" for number in range(50)), *NAMES]
+    before = audited(np.full(len(NAMES), -1), 60).audit.indices + 50
+    after = audited(np.full(len(names), -1), 60, names=names).audit.indices
+    new = int((after < 50).sum())
+    assert 0 < new < 25 and len(set(before) & set(after)) == 60 - new
+
+
+def test_a_class_whose_only_labels_judge_is_not_refused_and_one_label_is_not_held_out() -> None:
+    one = int(audit_order(NAMES, 0)[0])
+    labels = np.where(np.arange(len(TRAIN)) == one, 4, np.where(TRAIN < 4, TRAIN, -1))
+    parts = audited(labels, 20, validation=0.2)
+    assert one in parts.audit.indices and 4 not in parts.pool.labels and 4 not in parts.validation.labels
+
+
+def test_no_audit_leaves_the_split_as_it_is_and_too_large_a_one_is_refused() -> None:
+    plain, none = split(TRAIN, NO_TEST, CLASSES, settings()), audited(TRAIN, 0)
+    assert not len(none.audit.indices) and np.array_equal(none.pool.indices, plain.pool.indices)
+    few, names = np.full(5, -1), list("abcde")
+    assert len(audited(few, 3, names=names).pool.indices) == 2
     with pytest.raises(UserError, match=r"labels.audit=4: the pool has 5 images, of which two or more must stay"):
-        set_aside(pool, 4, 0)
+        audited(few, 4, names=names)
