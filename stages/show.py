@@ -37,7 +37,7 @@ def main() -> None:
         across(asked.revisions, asked.metric, csv)
         return
     if kind == "advice" and asked.revisions:
-        advise_across(asked.models, asked.revisions, asked.metric or "accuracy", csv)
+        advise_across(asked.models, asked.revisions, asked.metric, csv)
         return
     parameters = params.read()
     models, seeds = list(parameters.models), parameters.seeds
@@ -78,11 +78,16 @@ def advise(models: Sequence[str], seeds: Sequence[int], wanted: Sequence[str], c
     _advise("Validation accuracy after each round.", curves, wanted, csv)
 
 
-def advise_across(wanted: Sequence[str], names: Sequence[str], metric: str, csv: Path | None) -> None:
+def advise_across(wanted: Sequence[str], names: Sequence[str], metric: str | None, csv: Path | None) -> None:
     """Prints the labels to add for more of an accuracy, by revisions whose budgets differ, and nothing else should;
-    and writes them to a CSV file."""
+    and writes them to a CSV file. metric: null, or which: the test's, or, where no test image has a label, the
+    audit's."""
     names = list(dict.fromkeys(names))
     metrics = {name: revisions.read(name, layout.METRICS / "metrics.json") for name in names}
+    if metric is None:
+        tested = any("accuracy" in one for models in metrics.values() for one in models.values())
+        audited = any("audit_accuracy" in one for models in metrics.values() for one in models.values())
+        metric = "audit_accuracy" if audited and not tested else "accuracy"
     revisions.check(metrics, metric)
     if not tables.is_accuracy(metric) or metric.endswith("_std"):
         raise UserError(f"--metric {metric}: advice is on accuracies and macro_f1; name one of them")

@@ -219,6 +219,23 @@ def test_advice_by_revisions(
     Path("table.csv").unlink()
 
 
+def test_advice_is_by_the_audit_where_there_is_no_test_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(tmp_path, "git", "init", "-q", "-b", "main")
+    for name, labels in (("few", 100), ("some", 400), ("many", 1600)):
+        command(tmp_path, "git", "checkout", "-qb", name)
+        share = accuracy(labels)
+        found = {"audit_accuracy": share, "audit_accuracy_low": share - 0.12, "audit_accuracy_high": share + 0.1}
+        commit(tmp_path, {"supervised": {**found, "audit_labels": 60, "labels_told": labels}})
+    monkeypatch.chdir(tmp_path)
+    call(monkeypatch, "advice", "--revisions", "few", "some", "many")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "audit_accuracy at few, some, many."
+    # 60 labels are too few to tell a point
+    assert lines[3].startswith("supervised: 82.5 % with 1,600 labels") and "can't be told" in lines[3]
+
+
 def test_revisions_that_make_no_curve_are_refused(budgets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(budgets)
     with pytest.raises(UserError, match=r"^supervised: 75\.0 % with 400 labels, and of no other number"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,8 @@ def by_round(curves: pandas.DataFrame) -> dict[str, Points]:
 
 def by_revision(metrics: Iterable[Mapping[str, Mapping[str, float]]], figure: str) -> dict[str, Points]:
     """{model: {figure: value}} of each revision, as points of a figure against `labels_told`: for each model, the
-    revisions that have both. The spread over seeds is <figure>_std, over <figure>_n seeds, where they stand there."""
+    revisions that have both. The spread over seeds is <figure>_std, over <figure>_n seeds, where they stand there; an
+    audit's is that of its labels."""
     found: dict[str, list[tuple[float, float, float, int]]] = {}
     for models in metrics:
         for model, one in models.items():
@@ -49,8 +51,18 @@ def by_revision(metrics: Iterable[Mapping[str, Mapping[str, float]]], figure: st
             told = one.get("labels_told", one.get("labels_used", 0))
             if told > 0 and figure in one:
                 spread, seeds = one.get(f"{figure}_std", math.nan), int(one.get(f"{figure}_n", 1))
+                if figure.startswith("audit_accuracy"):
+                    spread, seeds = _of_audit(one, figure)
                 found.setdefault(model, []).append((told, one[figure], spread, seeds))
     return {model: _points(rows) for model, rows in found.items()}
+
+
+def _of_audit(one: Mapping[str, float], figure: str) -> tuple[float, int]:
+    """As a spread over so many seeds, how far an audit's accuracy is off: all seeds are judged by the same few labels,
+    whose error is the larger one, and does not average out over seeds. By the ends of its interval."""
+    width = one.get(f"{figure}_high", math.nan) - one.get(f"{figure}_low", math.nan)
+    labels = int(one.get("audit_labels", 1))
+    return width / (2 * NormalDist().inv_cdf(0.975)) * math.sqrt(labels), labels
 
 
 def _points(rows: Iterable[tuple[float, ...]]) -> Points:

@@ -77,3 +77,11 @@ def test_revisions_give_points_in_the_order_of_their_labels() -> None:
     assert found["m"].accuracy.tolist() == [0.5, 0.7]
     assert found["m"].spread[1] == 0.02 and np.isnan(found["m"].spread[0])
     assert found["m"].seeds.tolist() == [1, 3]
+
+
+def test_an_audit_is_as_sure_as_its_labels_however_well_the_seeds_agree() -> None:
+    one = {"labels_told": 100, "audit_accuracy": 0.8, "audit_accuracy_low": 0.7, "audit_accuracy_high": 0.896}
+    (found,) = points.by_revision([{"m": {**one, "audit_labels": 64}}], "audit_accuracy").values()
+    # the error of the mean, as the forecast has it from a spread over seeds
+    assert found.spread[0] / np.sqrt(found.seeds[0]) == pytest.approx(0.05, abs=1e-4)
+    assert found.seeds.tolist() == [64]
