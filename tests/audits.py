@@ -1,5 +1,6 @@
-"""python -m tests.audits ARCHIVE: whether the intervals of an audit hold the true accuracy, and how wide they are; and
-how far accuracy out of fold is from the truth, by how the labels were chosen.
+"""python -m tests.audits ARCHIVE [--small]: whether the intervals of an audit hold the true accuracy, and how wide they
+are; and how far accuracy out of fold is from the truth, by how the labels were chosen. --small: the intervals in small
+pools, where labels are chosen after the audit is drawn.
 
 ARCHIVE holds CIFAR-10 as folders; 1,200 training images of each class are read. metrics/reported/audit.md has what it
 printed.
@@ -24,7 +25,7 @@ from stages.training.centred import Centred
 from tests.blocks import settings
 from tests.probes import CLASSES, features, pictures
 
-AUDITS, SIZES, BUDGETS = 1000, (30, 60, 120, 300), (100, 1000)
+AUDITS, SMALL_AUDITS, SIZES, BUDGETS = 1000, 300, (30, 60, 120, 300), (100, 1000)
 
 
 def logits(inputs: Tensor, labels: np.ndarray, told: np.ndarray, asked: np.ndarray) -> np.ndarray:
@@ -57,6 +58,33 @@ def intervals(inputs: Tensor, labels: np.ndarray) -> None:
                 cells = [f"{100 * share / AUDITS:.1f}" for share in held]
                 truth, ratio = 100 * right.mean(), widths[1] / widths[0]
                 print(f"| {budget:,} | {part} | {truth:.1f} | {size} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
+
+
+def in_order(vectors: np.ndarray, inputs: Tensor, labels: np.ndarray) -> None:
+    """Prints the same of small pools, in the order of a pipeline: an audit of 60 is drawn first, and the labels told
+    are chosen among the others. Held against the accuracy on all images of the pool that are not told, and the exact
+    one against that on 4,000 that are not of the pool, too."""
+    print("\n| pool | labels told | chosen | exact is off by (points) | exact holds (%) | of new images (%) |", end="")
+    print(" assisted is off by (points) | assisted holds (%) |\n|---:|---:|---|---:|---:|---:|---:|---:|")
+    for budget in (100, 250):
+        for way in ("random", "typiclust", "margin"):
+            held, gaps = np.zeros(3), np.zeros(2)
+            for draw in range(SMALL_AUDITS):
+                order = np.random.default_rng([budget, draw]).permutation(len(labels))
+                audit, rest, new = order[:60], np.sort(order[60:500]), order[500:4500]
+                told = rest[_chosen(way, vectors[rest], inputs[rest], labels[rest], budget, draw)]
+                judged = np.concatenate([audit, np.setdiff1d(rest, told)])
+                shares = torch.from_numpy(logits(inputs, labels, told, np.concatenate([judged, new]))).softmax(1)
+                all_right = shares.argmax(1).numpy() == labels[np.concatenate([judged, new])]
+                right, truth = all_right[: len(judged)], all_right[len(judged) :].mean()
+                sure = shares.max(1).values.numpy()[: len(judged)]
+                plain, narrow = exact(right[:60]), assisted(right[:60], sure[:60], sure.mean())
+                targets = ((plain, right.mean()), (plain, truth), (narrow, right.mean()))
+                held += [one.low <= target <= one.high for one, target in targets]
+                gaps += [plain.accuracy - right.mean(), narrow.accuracy - right.mean()]
+            holds, off = 100 * held / SMALL_AUDITS, 100 * gaps / SMALL_AUDITS
+            cells = [f"{off[0]:+.1f}", f"{holds[0]:.1f}", f"{holds[1]:.1f}", f"{off[1]:+.1f}", f"{holds[2]:.1f}"]
+            print(f"| 500 | {budget} | {way} | {' | '.join(cells)} |", flush=True)
 
 
 def out_of_fold(vectors: np.ndarray, inputs: Tensor, labels: np.ndarray) -> None:
@@ -99,11 +127,16 @@ def _chosen(way: str, vectors: np.ndarray, inputs: Tensor, labels: np.ndarray, b
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.audits")
     parser.add_argument("archive", type=Path)
-    images, labels = pictures(parser.parse_args().archive)
+    parser.add_argument("--small", action="store_true", help="of small pools alone, half of which may be told")
+    parsed = parser.parse_args()
+    images, labels = pictures(parsed.archive)
     _, vectors = next(features(images))
     head = Centred(vectors.shape[1], CLASSES)
     head.fit(torch.from_numpy(vectors))
     inputs = head.inputs(torch.from_numpy(vectors))
+    if parsed.small:
+        in_order(vectors, inputs, labels)
+        return
     intervals(inputs, labels)
     out_of_fold(vectors, inputs, labels)
 

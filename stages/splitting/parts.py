@@ -144,8 +144,8 @@ def split(
 
 
 def audit_order(names: list[str], seed: int) -> np.ndarray:
-    """The images in an order drawn uniformly, int64 [N], whose first judge models. Each draws by its name alone: more of
-    them are the same and others, and of images that come later a fair share take a place."""
+    """The images in an order drawn uniformly, int64 [N], whose first judge models. Each draws by its name alone: more
+    of them are the same and others, and of images that come later a fair share take a place."""
     drawn = [draws.number(seed, "splitting.audit", int.from_bytes(name.encode())) for name in names]
     return np.argsort(np.array(drawn, dtype=np.int64), kind="stable")
 
