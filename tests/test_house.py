@@ -34,6 +34,7 @@ ROOMS = [
     "advice",  # how many more labels
     "reporting",  # tables, pictures, pages
     "handout",  # what people are handed
+    "delivery",  # what a person takes away: the labelled set, and the model as it runs elsewhere
     "project",  # parameters, files and results of this project; only stages import it
 ]
 FILES = sorted(STAGES.rglob("*.py"))

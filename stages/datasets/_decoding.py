@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -21,6 +22,7 @@ _DARK = 16  # of 255: of a picture below it people see nothing
 _SHOWN = 10  # names in one line
 
 Picture = tuple[str, Callable[[], bytes]]  # its name and its file's bytes
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,27 @@ def originals(
 ) -> Iterator[tuple[str, np.ndarray | None]]:
     """Name and `whole` picture of each, in order, or None for what can't be read and for another picture than the one
     that was packed under its name, uint8 [S, S, 3]."""
+    return _each(pictures, packed, max_pixels, lambda data, name, bits: whole(data, side, name, bits))
+
+
+def files(
+    pictures: Iterable[Picture], packed: dict[str, np.ndarray], max_pixels: float
+) -> Iterator[tuple[str, bytes | None]]:
+    """Name and file of each, as `originals` gives its pixels."""
+    return _each(pictures, packed, max_pixels, lambda data, name, bits: data)
+
+
+def _each(
+    pictures: Iterable[Picture],
+    packed: dict[str, np.ndarray],
+    max_pixels: float,
+    work: Callable[[bytes, str, int], _Made],
+) -> Iterator[tuple[str, _Made | None]]:
+    """Name of each, in order, and what is made of its file, its name and the bits it is decoded by; or None."""
     from tqdm import tqdm
 
-    def chunk(some: list[Picture]) -> list[tuple[str, np.ndarray | None]]:
-        return [(name, _original(packed[name], name, read, side)) for name, read in some]
+    def chunk(some: list[Picture]) -> list[tuple[str, _Made | None]]:
+        return [(name, _of_same(packed[name], name, read, work)) for name, read in some]
 
     with _bounded(max_pixels), tqdm(total=len(packed), desc="reading originals", unit=" images", disable=None) as bar:
         # few at once: files of cameras are large
@@ -187,7 +206,9 @@ def _said(deep: dict[str, _Outcome], bits: int) -> str:
     return said + (f"; {dark:,} of these with no value above {top // 16:,}: nearly black" if dark else "")
 
 
-def _original(packed: np.ndarray, name: str, read: Callable[[], bytes], side: int) -> np.ndarray | None:
+def _of_same(
+    packed: np.ndarray, name: str, read: Callable[[], bytes], work: Callable[[bytes, str, int], _Made]
+) -> _Made | None:
     try:
         data, size = read(), len(packed)
         found = _pixels.read(data, name, size)
@@ -195,7 +216,7 @@ def _original(packed: np.ndarray, name: str, read: Callable[[], bytes], side: in
         choices = _pixels.DEPTHS if isinstance(found, _pixels.Deep) else _pixels.DEPTHS[-1:]
         apart = {bits: np.abs(_square(found, size, bits).astype(np.int16) - packed).mean() for bits in choices}
         bits = min(apart, key=lambda one: apart[one])
-        return whole(data, side, name, bits) if apart[bits] <= _ALIKE else None
+        return work(data, name, bits) if apart[bits] <= _ALIKE else None
     except MemoryError:
         raise
     except Exception:  # Pillow's readers raise nearly anything on a broken file

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from stages.datasets._listing import listing
 from stages.splitting.stratify import held_out
 
 AT_ONCE = 4096  # pictures
+_Made = TypeVar("_Made")
 
 
 def load(settings: Settings, scratch: Path) -> Dataset:
@@ -62,14 +64,27 @@ def originals(
     longer there, can't be read, or is another picture now. Raises UserError for an address, and for a source that is
     not there or is damaged.
     """
+    return _as_they_lie(source, packed, partial(_decoding.originals, side=side, max_pixels=max_pixels))
+
+
+def files(source: str, packed: Mapping[str, np.ndarray], max_pixels: float) -> Iterator[tuple[str, bytes | None]]:
+    """The files of the images of these names, byte for byte, as `originals` gives their pixels."""
+    return _as_they_lie(source, packed, partial(_decoding.files, max_pixels=max_pixels))
+
+
+def _as_they_lie(
+    source: str,
+    packed: Mapping[str, np.ndarray],
+    read: Callable[[Iterator[_decoding.Picture], dict[str, np.ndarray]], Iterator[tuple[str, _Made]]],
+) -> Iterator[tuple[str, _Made | None]]:
     if _fetch.is_url(source):
         raise UserError(f"data.source={source}: it was read once, and is not kept on this machine")
     try:
         place = _fetch.local(source)
         missing = dict.fromkeys(packed)
-        for name, picture in _decoding.originals(_pictures(place, packed), dict(packed), side, max_pixels):
+        for name, found in read(_pictures(place, packed), dict(packed)):
             del missing[name]
-            yield name, picture
+            yield name, found
         yield from missing.items()
     except OSError as error:
         raise UserError(f"data.source={source}: {error.strerror}") from error

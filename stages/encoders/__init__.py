@@ -9,7 +9,7 @@ from typing import Protocol, cast
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from stages import hub
 from stages.base import families
@@ -19,10 +19,11 @@ from stages.encoders import _card, _digest
 from stages.encoders._card import CARD, WEIGHTS, Card, HubCard
 from stages.encoders._chain import Chain
 from stages.encoders._encoder import Encoder
+from stages.encoders._fixed import Fixed
 from stages.encoders._hub import HubEncoder, wrap
 from stages.encoders._unread import Unread
 
-__all__ = ["Encoder", "build", "digest", "load", "save", "unread", "wrap"]
+__all__ = ["Encoder", "build", "digest", "fixed", "load", "save", "unread", "wrap"]
 
 
 class Member(Protocol):
@@ -80,6 +81,13 @@ def unread(folder: Path) -> Encoder:
     """As `load`, for an encoder that nothing is to move: a library's model is not made before an image needs it."""
     card = _card.read(folder / CARD)
     return Unread(folder, card, load) if isinstance(card, HubCard) else load(folder)
+
+
+def fixed(encoder: Encoder) -> nn.Module:
+    """Its vectors as a module that a program can follow which writes networks down, such as torch.onnx: in evaluation
+    mode, without gradients, float images [N, 3, size, size] in [0, 1] to [N, dim]. It shares the encoder's weights."""
+    whole = encoder.read() if isinstance(encoder, Unread) else encoder
+    return Fixed(whole).eval().requires_grad_(False)
 
 
 def digest(encoder: Encoder) -> str:

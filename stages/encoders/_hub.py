@@ -68,9 +68,12 @@ def wrap(choice: hub.Choice, network: hub.Network, size: int) -> HubEncoder:
 
 def resize(images: Tensor, size: int, interpolation: str) -> Tensor:
     """Images [N, C, S, S] at `size` px, antialiased where they shrink, never beyond [0, 1]."""
-    if images.shape[-1] == size:
-        return images
+    return images if images.shape[-1] == size else stretched(images, (size, size), interpolation).clamp_(0, 1)
+
+
+def stretched(images: Tensor, size: tuple[int, int], interpolation: str) -> Tensor:
+    """Images [N, C, h, w] at height and width `size`, antialiased where they shrink; bicubic ones may leave [0, 1]."""
     mode = _MODES.get(interpolation, "bicubic")
     if mode == "nearest-exact":
-        return functional.interpolate(images, (size, size), mode=mode)
-    return functional.interpolate(images, (size, size), mode=mode, antialias=True).clamp_(0, 1)
+        return functional.interpolate(images, size, mode=mode)
+    return functional.interpolate(images, size, mode=mode, antialias=True)

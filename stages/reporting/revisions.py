@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stages.base import families, readable
 from stages.base.errors import UserError
+from stages.base.git import git
 from stages.reporting.tables import DASH, is_share
 
 WORKSPACE = "workspace"
@@ -25,7 +25,7 @@ def read(revision: str, path: Path) -> Metrics:
         if not path.exists():
             raise UserError(f"the workspace has no {path}; run `dvc repro` first")
         return _parse(path.read_text(encoding="utf-8", errors="replace"), revision, path)
-    text = _git("show", f"{_commit(revision)}:./{path.as_posix()}")
+    text = git("show", f"{_commit(revision)}:./{path.as_posix()}")
     if text is None:
         raise UserError(f"revision {revision} has no {path}; run the pipeline there and commit it, or leave it out")
     return _parse(text, revision, path)
@@ -33,7 +33,7 @@ def read(revision: str, path: Path) -> Metrics:
 
 def names() -> list[str]:
     """Branches, tags and experiments by name, and "workspace"."""
-    heads = _git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes") or ""
+    heads = git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags", "refs/remotes") or ""
     return [WORKSPACE, *heads.split(), *_experiments()]
 
 
@@ -95,20 +95,20 @@ def _figures(one: dict[str, Any]) -> bool:
 
 def _commit(revision: str) -> str:
     """The commit that git, or else DVC, knows by this name; experiments are commits that git keeps below refs/exps."""
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found:
         return found.strip()
     experiments = _experiments()
     if revision in experiments:
         return experiments[revision]
-    if _git("rev-parse", "--git-dir") is None:
+    if git("rev-parse", "--git-dir") is None:
         raise UserError(f"revision {revision}: this folder is no git repository; run this from the project's folder")
     raise UserError(f"no revision {revision}: {families.choices(revision, names())}")
 
 
 def _experiments() -> dict[str, str]:
     """Name -> commit; of two with one name, the later."""
-    listing = _git("for-each-ref", "--sort=committerdate", "--format=%(refname) %(objectname)", "refs/exps") or ""
+    listing = git("for-each-ref", "--sort=committerdate", "--format=%(refname) %(objectname)", "refs/exps") or ""
     found = {}
     for line in listing.splitlines():
         reference, commit = line.split()
@@ -116,14 +116,3 @@ def _experiments() -> dict[str, str]:
         if len(steps) == 5:  # refs/exps/<2 digits>/<38 digits>/<name>; DVC's stash and cache lie elsewhere below it
             found[steps[4]] = commit
     return found
-
-
-def _git(*arguments: str) -> str | None:
-    """What git prints; None where it fails."""
-    try:
-        done = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
-        )
-    except FileNotFoundError:
-        raise UserError("git is not found; install it, it keeps the revisions to compare") from None
-    return done.stdout if done.returncode == 0 else None
