@@ -10,18 +10,21 @@ from stages.base.errors import UserError
 from stages.base.names import composed
 
 WAS = "was"  # the column, and the key of a task, of an answer's `was`
+ANNOTATOR = "annotator"  # the column, and the key of JSON-MIN, of who gave it
 LARGEST = 1 << 28  # bytes in one file: some hundred thousand tasks
 
 
 @dataclass(frozen=True)
 class Answer:
     """`image`: its path as it came back; `label`: without spaces around, empty where nobody could tell; `where`: file
-    and line; `was`: the label that people looked at again, whose place this one takes, or empty."""
+    and line; `was`: the label that people looked at again, whose place this one takes, or empty; `annotator`: who gave
+    it, or empty where nobody says."""
 
     image: str
     label: str
     where: str
     was: str = ""
+    annotator: str = ""
 
 
 def text_of(path: Path) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.answers._answer import WAS, Answer, text_of, tidy
+from stages.answers._answer import ANNOTATOR, WAS, Answer, text_of, tidy
 from stages.base import readable
 from stages.base.errors import UserError
 
@@ -20,13 +20,13 @@ from stages.base.errors import UserError
 ANSWER, CLUSTER = "label", "cluster"
 
 # what a task of JSON-MIN has besides answers: our data and its own
-_OWN = {"image", "path", CLUSTER, WAS, "guess", "id", "annotator", "annotators"}
+_OWN = {"image", "path", CLUSTER, WAS, "guess", "id", ANNOTATOR, "annotators"}
 _OWN |= {"annotation_id", "created_at", "updated_at"}
 
 
 def read(path: Path) -> tuple[list[Answer], list[str]]:
-    """The labels of all annotations; a task that was skipped, or submitted without one, gives one empty answer, and one
-    that nobody opened gives none. And notes, a line each.
+    """The labels of all annotations, each with its annotator's number or address; a task that was skipped, or submitted
+    without one, gives one empty answer, and one that nobody opened gives none. And notes, a line each.
 
     Raises UserError, with the task's number and id.
     """
@@ -46,8 +46,8 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
         where += f" (id {task['id']})" if "id" in task else ""
         full = isinstance(task.get("data"), dict)
         try:
-            labels = [tidy(text) for text in (_annotated(task, where) if full else _texts(task.get(ANSWER)))]
-            "".join(labels).encode()  # JSON may hold halves of letters
+            given = list(_annotated(task, where) if full else _minimal(task))
+            "".join(label + annotator for label, annotator in given).encode()  # JSON may hold halves of letters
         except (AttributeError, KeyError, RecursionError, TypeError, UnicodeEncodeError):
             raise UserError(f"{where}: not in Label Studio's format; export it again as JSON or JSON-MIN") from None
         data = task["data"] if full else task
@@ -55,10 +55,10 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
         opened = bool(task.get("annotations")) if full else task.get("annotation_id") is not None
         minimal |= not full
         if isinstance(image, str):
-            given = [label for label in labels if label] or [""] * opened
             was = tidy(before) if isinstance(before, str) else ""
-            found += [Answer(image, label, where, was) for label in given]
-        elif any(labels):
+            labelled = [one for one in given if one[0]] or [("", "")] * opened
+            found += [Answer(image, label, where, was, annotator) for label, annotator in labelled]
+        elif any(label for label, _ in given):
             raise UserError(
                 f"{where}: no path in its data; import the tasks.json that stages.export wrote, and label that"
             )
@@ -68,16 +68,30 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
     return found, [lost] * minimal
 
 
-def _annotated(task: dict[str, Any], where: str) -> Iterator[str]:
+def _annotated(task: dict[str, Any], where: str) -> Iterator[tuple[str, str]]:
+    """Each label with who gave it."""
     for annotation in task.get("annotations") or []:
         if annotation.get("was_cancelled"):
             continue
+        annotator = _annotator(annotation.get("completed_by"))
         for result in annotation["result"]:
             name = result["from_name"]
             if name == ANSWER:
-                yield from _texts(result["value"])
+                yield from ((tidy(text), annotator) for text in _texts(result["value"]))
             elif name != CLUSTER:
                 raise UserError(f"{where}: an answer named {name}, not {ANSWER}; label with config.xml")
+
+
+def _minimal(task: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    annotator = _annotator(task.get(ANNOTATOR))
+    return ((tidy(text), annotator) for text in _texts(task.get(ANSWER)))
+
+
+def _annotator(who: Any) -> str:
+    """A number, an address, or an account, which has both; "" where it is none of these."""
+    if isinstance(who, dict):
+        who = who.get("email") or who.get("id")
+    return tidy(str(who)) if isinstance(who, str | int) else ""
 
 
 def _answered_elsewhere(task: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ import io
 import re
 from pathlib import Path
 
-from stages.answers._answer import WAS, Answer, text_of, tidy
+from stages.answers._answer import ANNOTATOR, WAS, Answer, text_of, tidy
 from stages.base.cells import unguarded
 from stages.base.errors import UserError
 
@@ -20,9 +20,9 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
     """The rows that name an image, and no note: none where no row has a label, as nobody has worked on the table.
     Separated by commas, semicolons (Excel in much of Europe) or tabs, with any line ends.
 
-    A head names the columns, after a line `sep=;` perhaps; only `image`, `label` and, if it is there, `was` are read. A
-    row may end early, as spreadsheets leave out empty last cells. The apostrophe that stands before what would be a
-    formula is taken off.
+    A head names the columns, after a line `sep=;` perhaps; only `image`, `label` and, if they are there, `was` and
+    `annotator` are read. A row may end early, as spreadsheets leave out empty last cells. The apostrophe that stands
+    before what would be a formula is taken off.
     Raises UserError, with the line's number.
     """
     text = text_of(path)
@@ -32,7 +32,7 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
     separator, head = _head(text, path, lines + 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     image, label = (head.index(name) for name in _WANTED)
-    was = head.index(WAS) if WAS in head else None
+    was, annotator = (head.index(name) if name in head else None for name in (WAS, ANNOTATOR))
     found = []
     try:
         next(reader)
@@ -43,8 +43,8 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
             if len(row) > len(head) or (len(row) < len(head) and not _ends_early(row, head)):
                 raise UserError(f"{where}: {len(row)} columns, where the head has {len(head)}; mend or remove the line")
             row += [""] * (len(head) - len(row))
-            before = "" if was is None else tidy(unguarded(row[was]))
-            answer = Answer(unguarded(row[image]), tidy(unguarded(row[label])), where, before)
+            before, who = ("" if place is None else tidy(unguarded(row[place])) for place in (was, annotator))
+            answer = Answer(unguarded(row[image]), tidy(unguarded(row[label])), where, before, who)
             if answer.image.strip():
                 found.append(answer)
             elif answer.label:
@@ -57,7 +57,7 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
 def _ends_early(row: list[str], head: list[str]) -> bool:
     """Whether a short row lacks its last cells, rather than one before its label: it has no text where none belongs."""
     return all(
-        name in ("image", "guess", WAS) or not cell.strip() or _is_number(cell)
+        name in ("image", "guess", WAS, ANNOTATOR) or not cell.strip() or _is_number(cell)
         for name, cell in zip(head, row, strict=False)
     )
 

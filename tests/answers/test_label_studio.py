@@ -149,3 +149,19 @@ def test_a_label_that_was_looked_at_again_comes_with_what_it_was(tmp_path: Path)
     (tmp_path / "export.json").write_text(json.dumps([full, short]))
     read_again = read_all(tmp_path / "export.json").answers
     assert [(one.image, one.label, one.was) for one in read_again] == [("a.png", "cat", "7"), ("b.png", "cat", "dog")]
+
+
+def test_each_of_several_annotations_says_whose_it_is(tmp_path: Path) -> None:
+    """By the number of an account, by its address, or by neither, where an export has none."""
+    several = task(1, choice("cat"))
+    for who, label in (({"id": 7, "email": "eva@a.org"}, "dog"), ({"id": 8}, "cat"), (None, "owl")):
+        several["annotations"] += [task(1, choice(label))["annotations"][0] | {"completed_by": who}]
+    several["annotations"] += task(1, choice("ant"), cancelled=True)["annotations"]
+    (tmp_path / "export.json").write_text(json.dumps([several, minimal(2, label="cat", annotator=9)]))
+    assert [(one.image, one.label, one.annotator) for one in read_all(tmp_path / "export.json").answers] == [
+        ("1.png", "cat", "1"),
+        ("1.png", "dog", "eva@a.org"),
+        ("1.png", "cat", "8"),
+        ("1.png", "owl", ""),
+        ("2.png", "cat", "9"),
+    ]

@@ -107,3 +107,15 @@ def test_a_label_that_was_looked_at_again_comes_with_what_it_was(tmp_path: Path)
     path.write_text("image,rank,was,label\na.png,1, cat ,dog\nb.png,2,'=x\n")
     found = read_all(path).answers
     assert [(one.image, one.label, one.was) for one in found] == [("a.png", "dog", "cat"), ("b.png", "", "=x")]
+
+
+def test_a_column_says_who_gave_an_answer(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("image,Annotator,label\na.png, Eva  M ,dog\nb.png,,cat\nc.png,'=x,\nd.png,Max\n")
+    found = read_all(path).answers
+    assert [(one.image, one.label, one.annotator) for one in found] == [
+        ("a.png", "dog", "Eva M"),
+        ("b.png", "cat", ""),
+        ("c.png", "", "=x"),
+        ("d.png", "", "Max"),
+    ]
