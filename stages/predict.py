@@ -94,7 +94,8 @@ def of_pool(parameters: Params, name: str) -> None:
         audit = layout.part("audit")
         names, known = np.concatenate([pool.names, audit.names]), np.concatenate([known, audit.labels])
         if len(audit.indices):
-            logits = np.concatenate([logits, model(audit.packed, audit.indices)])
+            audited = model(audit.packed, audit.indices)
+            trust, logits = trust.judged(audited, audit.labels), np.concatenate([logits, audited])
         indices = np.concatenate([pool.indices, audit.indices])
         found = predictions.table(names.tolist(), known, trust.guesses(logits), classes)
         with whole_folder(target) as folder:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stages.calibration import temperature
-from stages.calibration.verdict import interval, least_confidence, verdicts
+from stages.calibration.verdict import ACCEPT, interval, least_confidence, verdicts
 
 # labels by which a precision can be told: two of two say nothing
 FEWEST = 10
@@ -31,7 +31,8 @@ class Trust:
     guesses were; `temperature`: by which logits are divided; `least`: the probability from which on a guess is
     accepted, None for never; `precision`: that was wanted; `accepted` and `accepted_right`: of the labels;
     `calibration_error_before` and `calibration_error`: expected calibration error of the plain probabilities, and of
-    those at a temperature fitted on other folds; None without labels."""
+    those at a temperature fitted on other folds; None without labels. `audited`: the images that judge alone, of which
+    `audited_accepted` would be accepted and `audited_accepted_right` are right: no say in what is accepted."""
 
     labels: int
     right: int
@@ -42,6 +43,9 @@ class Trust:
     accepted_right: int
     calibration_error_before: float | None
     calibration_error: float | None
+    audited: int = 0
+    audited_accepted: int = 0
+    audited_accepted_right: int = 0
 
     @classmethod
     def measured(cls, logits: np.ndarray, labels: np.ndarray, folds: np.ndarray, precision: float) -> Trust:
@@ -62,6 +66,16 @@ class Trust:
             len(labels), int(right.sum()), taken, least, precision, int(accepted.sum()), int(right[accepted].sum()),
             before, after,
         )  # fmt: skip
+
+    def judged(self, logits: np.ndarray, labels: np.ndarray) -> Trust:
+        """With what audited images say: logits float [n, C], labels int64 [n], -1 for none, which is left out."""
+        known = labels >= 0
+        found = self.guesses(logits[known])
+        accepted = found.verdict == ACCEPT
+        right = int((found.first == labels[known])[accepted].sum())
+        return replace(
+            self, audited=int(known.sum()), audited_accepted=int(accepted.sum()), audited_accepted_right=right
+        )
 
     def guesses(self, logits: np.ndarray) -> Guesses:
         """Of images by their logits, float [n, C]."""
@@ -100,9 +114,21 @@ class Trust:
                 f"{self.accepted_right / self.accepted:.1%} (95 %: {low:.1%} to {high:.1%}); "
                 f"{self.precision:.0%} was wanted."
             )
+        if self.audited:
+            said.append(self._audited())
         assert self.calibration_error_before is not None and self.calibration_error is not None
         said.append(
             f"Temperature {self.temperature:.2f}: expected calibration error {self.calibration_error_before:.3f} "
             f"before, {self.calibration_error:.3f} after."
         )
         return said
+
+    def _audited(self) -> str:
+        if not self.audited_accepted:
+            return f"Of {self.audited:,} audited images it would accept none."
+        low, high = interval(self.audited_accepted_right, self.audited_accepted)
+        return (
+            f"Of {self.audited:,} audited images, drawn at random, it would accept {self.audited_accepted:,}, of which "
+            f"{self.audited_accepted_right:,} are right, {self.audited_accepted_right / self.audited_accepted:.1%} "
+            f"(95 %: {low:.1%} to {high:.1%})."
+        )

@@ -66,6 +66,21 @@ def test_a_precision_that_a_few_labels_show_is_none() -> None:
     assert trust.least is not None and trust.accepted == trust.accepted_right == 10
 
 
+def test_audited_images_judge_what_is_accepted_and_have_no_say_in_it() -> None:
+    logits, labels = drawn(3000, 0)
+    trust = Trust.measured(logits, labels, np.arange(3000) % 5, 0.9)
+    others, truth = drawn(400, 1)
+    judged = trust.judged(others, np.where(np.arange(400) < 100, -1, truth))
+    accepted = trust.guesses(others[100:]).verdict == "accept"
+    assert judged.least == trust.least and judged.audited == 300
+    assert judged.audited_accepted == accepted.sum() > 20
+    assert judged.audited_accepted_right == (others[100:].argmax(1) == truth[100:])[accepted].sum()
+    share = judged.audited_accepted_right / judged.audited_accepted
+    assert any(line.startswith("Of 300 audited images") and f"{share:.1%}" in line for line in judged.lines())
+    none = trust.judged(np.zeros((5, 4)), np.zeros(5, np.int64))
+    assert "Of 5 audited images it would accept none." in none.lines()
+
+
 def test_it_survives_json() -> None:
     logits, labels = drawn(200, 0)
     trust = Trust.measured(logits, labels, np.arange(200) % 5, 0.8)
