@@ -6,8 +6,9 @@ of accuracy would take, by the rounds of a training, or by revisions of differen
 `show revisions A B ... [--metric accuracy] [--csv FILE]`: models x revisions, with the differences to the first; a
 revision is a branch, tag, commit, DVC experiment, or "workspace".
 `show table features|selection [--csv FILE]`: that table alone, of what is there; it needs no model.
-`show health [--features EXTRACTOR] [--csv FILE] [--suspects FOLDER]`: what is wrong with the data; it needs the split,
-and features for some of it. The folder: labels that are probably wrong, handed out to be looked at again.
+`show health [--features EXTRACTOR] [--csv FILE] [--suspects FOLDER] [--disagreements FOLDER]`: what is wrong with the
+data; it needs the split, and features for some of it. The folders: labels that are probably wrong, and those that
+people differ about, handed out to be looked at again.
 A tool, no part of the pipeline: it writes nothing that DVC keeps.
 """
 
@@ -46,7 +47,7 @@ def main() -> None:
     elif kind == "advice":
         advise(models, seeds, asked.models, csv)
     elif kind == "health":
-        health(parameters, asked.features, csv, asked.suspects)
+        health(parameters, asked.features, csv, asked.suspects, asked.disagreements)
     else:
         blocks = parameters.extractors if asked.table == "features" else parameters.strategies
         one_table(asked.table, list(blocks), seeds, csv)
@@ -126,16 +127,21 @@ def one_table(kind: str, names: Sequence[str], seeds: Sequence[int], csv: Path |
         print(f"\nNot there yet: {', '.join(missing)}")
 
 
-def health(parameters: params.Params, extractor: str | None, csv: Path | None, suspects: Path | None) -> None:
+def health(
+    parameters: params.Params, extractor: str | None, csv: Path | None, suspects: Path | None, disputes: Path | None
+) -> None:
     """Prints what is wrong with the data, by the features of that extractor (none: those of the strategy that training
-    follows), writes each finding to a CSV file, and the suspect labels to a folder, as a batch to look at again."""
+    follows), writes each finding to a CSV file, and to folders, as batches to look at again, the suspect labels and
+    those that people differ about."""
     from stages import handout
-    from stages.handout.again import again
+    from stages.handout.again import again, disputed
     from stages.project import examined, originals
+    from stages.reporting import agreement
     from stages.reporting import health as told
 
-    if suspects:
-        handout.check(suspects)
+    for folder in (suspects, disputes):
+        if folder:
+            handout.check(folder)
     if extractor is None:
         extractor = parameters.strategies.raw[parameters.labels.strategy]["extractor"]
     elif extractor not in parameters.extractors:
@@ -144,13 +150,18 @@ def health(parameters: params.Params, extractor: str | None, csv: Path | None, s
     section = told.section(report, examined.accuracies(report, list(parameters.models)), extractor)
     print("\n".join([section.caption, *(f"- {point}" for point in section.points), *told.worst(report), ""]))
     _give_out(told.table(report), report.rows(), csv)
-    if suspects:
-        if not report.findings["suspect label"]:
-            raise UserError(f"--suspects {suspects}: no label is suspect; there is nothing to hand out")
-        data, read = originals.originals(parameters.data.max_pixels)
-        handed = again(report, data, extractor, parameters.seeds[0], MOST, read)
-        handout.write(suspects, handed, None)
-        print(f"{suspects}: {len(handed.tasks):,} labels to look at again; keep the folder where labels.file looks")
+    if report.agreement:
+        print(f"\n{agreement.TITLE}. {agreement.MEANING}\n\n{tables.markdown(agreement.table(report.agreement))}")
+    if suspects and not report.findings["suspect label"]:
+        raise UserError(f"--suspects {suspects}: no label is suspect; there is nothing to hand out")
+    if disputes and not (report.agreement and report.agreement.disputes):
+        raise UserError(f"--disagreements {disputes}: people differ on no image; there is nothing to hand out")
+    data, read = originals.originals(parameters.data.max_pixels) if suspects or disputes else ("", None)
+    for folder, make, what in ((suspects, again, "labels to look at again"), (disputes, disputed, "images to settle")):
+        if folder:
+            handed = make(report, data, extractor, parameters.seeds[0], MOST, read)
+            handout.write(folder, handed, None)
+            print(f"{folder}: {len(handed.tasks):,} {what}; keep the folder where labels.file looks")
 
 
 def _give_out(shown: list[list[str]], rows: list[dict[str, Any]], csv: Path | None) -> None:
@@ -182,6 +193,7 @@ def question() -> argparse.Namespace:
     one.add_argument("--features", metavar="EXTRACTOR", help="(default: those of the strategy that training follows)")
     one.add_argument("--csv", type=Path, metavar="FILE", help="also write each finding there")
     one.add_argument("--suspects", type=Path, metavar="FOLDER", help="hand out the suspect labels there")
+    one.add_argument("--disagreements", type=Path, metavar="FOLDER", help="hand out what people differ about there")
     asked = parser.parse_args()
     if asked.kind == "advice" and asked.metric and not asked.revisions:
         advice.error("--metric goes with --revisions; of rounds only the validation accuracy is known")

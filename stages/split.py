@@ -16,7 +16,7 @@ from stages.answers.giving import give
 from stages.base.errors import UserError, run
 from stages.base.files import whole_folder
 from stages.geometry.copies import digests, first_of_each
-from stages.project import kept, layout, params
+from stages.project import kept, layout, params, votes
 from stages.splitting import parts
 
 
@@ -44,18 +44,21 @@ def split(
     test = kept.array(raw / "test" / "labels.npy", "i", 1)
     # a list of names also says which classes there are where the data set has none
     named = settings.classes if isinstance(settings.classes, list) else []
-    train, classes = own, facts["classes"] or named
+    train, classes, given = own, facts["classes"] or named, None
+    names = kept.array(raw / "train" / "names.npy", "U", 1).tolist() if answered or audited else []
     if answered is not None:
-        names = kept.array(raw / "train" / "names.npy", "U", 1)
         returned = answers.read_all(answered)
         if not returned.answers:
             seen = "".join(f" ({note.removeprefix(f'{answered}: ')})" for note in returned.notes)
             raise UserError(f"labels.file={answered}: no label in it{seen}; fill in the column label, or set data/none")
-        train, classes = give(returned.labelled, names.tolist(), own, classes)
+        given = give(returned.labelled, names, own, classes)
+        train, classes = given.labels, given.classes
         new, others = (np.count_nonzero((train != own) & which) for which in (own < 0, own >= 0))
         print(f"{answered}: labels of {new:,} images that had none{_left(returned)}")
         if others:
             print(f"{answered}: {others:,} labels of the data set are others now, as people looked at them again")
+        if said := given.said():
+            print(f"{answered}: {said}")
         for note in returned.notes:
             print(note)
         if not (facts["classes"] or named):
@@ -64,7 +67,7 @@ def split(
             print(f"{answered}: classes of the answers: {counts}; list them in split.classes to have others refused")
     order = None
     if audited:
-        order = parts.audit_order(kept.array(raw / "train" / "names.npy", "U", 1).tolist(), settings.seed)
+        order = parts.audit_order(names, settings.seed)
     result = parts.split(train, test, classes, settings, audited, order)
     if (left := len(result.pool.indices)) < 2:
         way = "images are chosen among others and learnt by others: lower split.validation, or give more images"
@@ -96,6 +99,7 @@ def split(
             "copies": copies,
         }
         layout.write_json(folder / "description.json", description)
+        votes.write(folder / "votes.csv", given, names)
         _pretraining_pool(result, own, facts, mean, std).write(folder / layout.SEEN.name)
     sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in rows_of.items() if shown(name))
     print(f"{target}: {sizes} images of {len(result.classes)} classes")

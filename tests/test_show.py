@@ -374,3 +374,30 @@ def test_health_without_features_says_so_and_refuses_those_of_other_images(
     np.save(folder / "pool.npy", np.full((100, 3), np.nan, np.float32))
     with pytest.raises(UserError, match=r"data/features/ready: numbers that are not finite"):
         call(monkeypatch, "health")
+
+
+def test_health_tells_how_far_people_agree_and_hands_out_what_they_differ_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examined_world(tmp_path, features=100)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="--disagreements settle: people differ on no image; there is nothing to hand"):
+        call(monkeypatch, "health", "--disagreements", "settle")
+    assert "People who labelled" not in capsys.readouterr().out
+    rows = ["8,train/8.jpg,eva,ant,0,,ant", "8,train/8.jpg,max,bee,0,,ant"]
+    rows += [f"{row},train/{row}.jpg,{who},{('ant', 'bee')[row % 2]},0,," for row in (9, 10) for who in ("eva", "max")]
+    (layout.SPLIT / "votes.csv").write_text("\n".join(["row,image,annotator,label,again,counts,was", *rows]) + "\n")
+    call(monkeypatch, "health", "--suspects", "again", "--disagreements", "settle")
+    printed = capsys.readouterr().out
+    assert (
+        "several people labelled 3 images, and said the same of 2 (Cohen's kappa 0.40); to settle: 1 (1 of" in printed
+    )
+    assert ["max", "3", "66.7", "0.40", "\u2013"] in [
+        line.strip("| ").replace(" ", "").split("|") for line in printed.splitlines()
+    ]
+    assert "settle: 1 images to settle; keep the folder where labels.file looks" in printed
+    head, line = (tmp_path / "settle" / "labels.csv").read_text().splitlines()
+    assert head == "image,rank,cluster,was,votes,guess,score,label" and line.startswith(
+        'train/8.jpg,1,,ant,"ant 1, bee'
+    )
+    assert "train/62.jpg" in (tmp_path / "again" / "labels.csv").read_text()

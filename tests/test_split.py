@@ -242,3 +242,18 @@ def test_a_table_that_nobody_filled_in_is_refused(content: str, flat: Path, tmp_
     ):
         split.split(settings(), flat, layout.SPLIT, answered=tmp_path / "empty")
     assert not layout.SPLIT.exists()
+
+
+def test_several_people_are_heard_and_what_they_differ_about_is_kept(
+    flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["0.png,cat,eva", "0.png,dog,max", "1.png,cat,eva", "1.png,cat,max", "2.png,dog,eva", "3.png,dog,max"]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label,annotator", *lines]) + "\n")
+    split.split(settings(validation=0), flat, tmp_path / "split", answered=tmp_path / "labels.csv")
+    printed = capsys.readouterr().out
+    assert "labels.csv: people differ on 1 of 2 images that several answered, 1 of them in equal numbers" in printed
+    assert "labels of 3 images that had none" in printed
+    assert (tmp_path / "split" / "votes.csv").read_text().splitlines() == [
+        "row,image,annotator,label,again,counts,was",
+        *("0,0.png,eva,cat,0,,cat", "0,0.png,max,dog,0,,cat", "1,1.png,eva,cat,0,cat,", "1,1.png,max,cat,0,cat,"),
+    ]

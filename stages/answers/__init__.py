@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stages.answers import label_studio, table
-from stages.answers._answer import WAS, Answer, Images
+from stages.answers._answer import VOTES, WAS, Answer, Images
 from stages.base import readable
 from stages.base.errors import UserError
 from stages.base.litter import litter
@@ -22,7 +22,7 @@ _SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers", ".gsheet
 # beside the answers, by stages.export
 _PAGES = {"index.html", "config.xml"}
 
-__all__ = ["WAS", "Answer", "Images", "Returned", "read", "read_all"]
+__all__ = ["VOTES", "WAS", "Answer", "Images", "Returned", "read", "read_all"]
 
 
 @dataclass(frozen=True)

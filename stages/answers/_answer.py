@@ -10,6 +10,7 @@ from stages.base.errors import UserError
 from stages.base.names import composed
 
 WAS = "was"  # the column, and the key of a task, of an answer's `was`
+VOTES = "votes"  # of an image on which people differ what they said, which no answer is
 ANNOTATOR = "annotator"  # the column, and the key of JSON-MIN, of who gave it
 LARGEST = 1 << 28  # bytes in one file: some hundred thousand tasks
 

@@ -1,4 +1,4 @@
-"""From answers to the labels of a data set: whose image, which class, and whether all agree."""
+"""From answers to the labels of a data set: whose image, and which class."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stages.answers._answer import Answer, Images, tidy
+from stages.answers.opinions import Given, Opinion, Opinions, refused
 from stages.base import families
 from stages.base.errors import UserError
 
@@ -19,18 +20,18 @@ def give(
     names: Sequence[str],
     labels: np.ndarray,
     classes: Sequence[str],
-) -> tuple[np.ndarray, list[str]]:
-    """The labels int64 [N] of the images `names` with the answers put in, and the classes whose places they are.
+) -> Given:
+    """The labels of the images `names` with the answers put in.
 
     labels: int64 [N], those of the data set, -1 unknown. classes: those that are known; if there are none, all that
-    were answered, in alphabetical order. A known class may be written in capitals or small letters. An answer that says
-    what the label `was` takes the place of that one, wherever it stands.
-    Raises UserError, with the place, for an image or class that is not there, for two answers that differ, and for
-    one that differs from the data set, but for those that take another's place.
+    were answered, in alphabetical order. A known class may be written in capitals or small letters. Where several
+    people answered, what most of them say counts. An answer that says what the label `was` takes the place of that
+    one, wherever it stands.
+    Raises UserError, with the place, for an image or class that is not there, for two answers of one person that
+    differ, and for one that differs from the data set, but for those that take another's place.
     """
     classes = list(classes or _answered(answers))
-    result, images, given = labels.copy(), Images(names), dict[int, Answer]()
-    replaced: dict[int, set[int]] = {}  # by row the labels that people looked at again
+    images, opinions = Images(names), dict[int, Opinions]()
     for answer in sorted(answers, key=lambda one: bool(one.was)):
         row = images.find(answer.image)
         if row is None:
@@ -38,25 +39,19 @@ def give(
                 f"{answer.where}: no training image {_shown(answer.image)}; write its path as stages.export gave it"
             )
         label = classes.index(_meant(answer, classes))
-        before = int(result[row])
-        # of two who looked at the same label again neither is the later
-        if answer.was and _named(answer.was, classes) == before and before not in replaced.get(row, ()):
-            result[row], given[row] = label, answer
-            replaced.setdefault(row, set()).add(before)
-            continue
-        if row in given and result[row] != label:
-            other = given[row]
-            other_place = "another annotation of it" if other.where == answer.where else other.where
+        own = int(labels[row])
+        of_image = opinions.setdefault(row, Opinions(own))
+        other = of_image.add(Opinion(answer, label), _named(answer.was, classes) if answer.was else None)
+        if other is not None:
+            raise refused(answer, other.answer)
+        if of_image.first and own not in (-1, label):
             raise UserError(
-                f"{answer.where}: {answer.image} is {answer.label!r}, but {other.label!r} in {other_place}; keep one"
+                f"{answer.where}: {answer.image} is {answer.label!r}, but {classes[own]!r} in the data set; mend either"
             )
-        if labels[row] not in (-1, label) and row not in replaced:
-            true = classes[labels[row]]
-            raise UserError(
-                f"{answer.where}: {answer.image} is {answer.label!r}, but {true!r} in the data set; mend either"
-            )
-        result[row], given[row] = label, answer
-    return result, classes
+    result = labels.copy()
+    for row, of_image in opinions.items():
+        result[row] = of_image.label
+    return Given(result, classes, opinions)
 
 
 def _named(name: str, classes: Sequence[str]) -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.answers._answer import ANNOTATOR, WAS, Answer, text_of, tidy
+from stages.answers._answer import ANNOTATOR, VOTES, WAS, Answer, text_of, tidy
 from stages.base import readable
 from stages.base.errors import UserError
 
@@ -20,7 +20,7 @@ from stages.base.errors import UserError
 ANSWER, CLUSTER = "label", "cluster"
 
 # what a task of JSON-MIN has besides answers: our data and its own
-_OWN = {"image", "path", CLUSTER, WAS, "guess", "id", ANNOTATOR, "annotators"}
+_OWN = {"image", "path", CLUSTER, WAS, VOTES, "guess", "id", ANNOTATOR, "annotators"}
 _OWN |= {"annotation_id", "created_at", "updated_at"}
 
 

@@ -7,7 +7,7 @@ import io
 import re
 from pathlib import Path
 
-from stages.answers._answer import ANNOTATOR, WAS, Answer, text_of, tidy
+from stages.answers._answer import ANNOTATOR, VOTES, WAS, Answer, text_of, tidy
 from stages.base.cells import unguarded
 from stages.base.errors import UserError
 
@@ -57,7 +57,7 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
 def _ends_early(row: list[str], head: list[str]) -> bool:
     """Whether a short row lacks its last cells, rather than one before its label: it has no text where none belongs."""
     return all(
-        name in ("image", "guess", WAS, ANNOTATOR) or not cell.strip() or _is_number(cell)
+        name in ("image", "guess", WAS, VOTES, ANNOTATOR) or not cell.strip() or _is_number(cell)
         for name, cell in zip(head, row, strict=False)
     )
 

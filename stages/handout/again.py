@@ -1,10 +1,12 @@
-"""The suspect labels as a batch to look at again: each image with the label that it has, and what a model would say."""
+"""Labels as a batch to look at again, the suspect ones or those that people differ about: each image with the label
+that it has, and what a model would say."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from stages.answers import WAS
+from stages.answers import VOTES, WAS
 from stages.handout.pictures import Reader, pictured
 from stages.handout.task import Handout, Origin, Task
 from stages.health.report import Report
@@ -27,11 +29,40 @@ def again(report: Report, data: str, extractor: str, seed: int, most: int, read:
         )
         for rank, one in enumerate(found, 1)
     ]
-    packed = report.train.packed[report.train.rows[[one.image[1] for one in found]]]
-    shown = {task.image: pixels for task, pixels in zip(tasks, packed, strict=True)}
-    pictures, note = pictured(shown, read, data)
-    model = f"logistic regression on {extractor}"
-    return Handout(Origin(data, "suspect labels", seed, report.classes, model), tasks, pictures, note)
+    rows = report.train.rows[[one.image[1] for one in found]].tolist()
+    return _handout(report, Origin(data, "suspect labels", seed, report.classes, _model(extractor)), tasks, rows, read)
+
+
+def disputed(report: Report, data: str, extractor: str, seed: int, most: int, read: Reader | None = None) -> Handout:
+    """Of the images on which people differ, of which there must be one, the `most` first at most, the least sure first;
+    otherwise as `again`. Each has what people said, without who did, and under `was` one of it, so that one answer more
+    settles it; images that judge models lie among them.
+    """
+    assert report.agreement is not None
+    found = report.agreement.disputes[:most]
+    tasks = []
+    for rank, one in enumerate(found, 1):
+        votes = Counter(one.image.last.values()).most_common()
+        said = ", ".join(f"{report.classes[label]} {count}" for label, count in votes if label >= 0)
+        quality = {} if one.quality is None else {"quality": f"{one.quality:.4g}"}
+        reasons = {WAS: report.classes[one.image.was], VOTES: said, **quality}
+        tasks.append(Task(one.image.name, rank, None, reasons, _guess(report.classes, one.guess)))
+    model = _model(extractor) if any(one.guess for one in found) else None
+    rows = [one.image.row for one in found]
+    return _handout(report, Origin(data, "disagreements", seed, report.classes, model), tasks, rows, read)
+
+
+def _handout(
+    report: Report, origin: Origin, tasks: Sequence[Task], rows: Sequence[int], read: Reader | None
+) -> Handout:
+    """rows: where the images lie among those that are packed."""
+    shown = {task.image: report.train.packed[row] for task, row in zip(tasks, rows, strict=True)}
+    pictures, note = pictured(shown, read, origin.data)
+    return Handout(origin, tasks, pictures, note)
+
+
+def _model(extractor: str) -> str:
+    return f"logistic regression on {extractor}"
 
 
 def _guess(classes: Sequence[str], guess: tuple[int, float] | None) -> tuple[str, float] | None:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stages.answers.opinions import Shared
 from stages.geometry.copies import digests, first_of_each
 from stages.health import repeats
+from stages.health.agreement import Agreement, agreement
 from stages.health.looks import Looks, look
 from stages.health.repeats import Pairs
 from stages.health.space import outliers, space
-from stages.health.suspects import Suspects, suspects
+from stages.health.suspects import Suspects, guessed, suspects
 
 # kind -> what is said of it
 _BITS = "how many of 64 bits of their hashes differ"
@@ -58,13 +60,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """`findings` by kind, for every kind, the worst first; `notes`: what could not be told."""
+    """`findings` by kind, for every kind, the worst first; `notes`: what could not be told; `agreement`: of people, if
+    several labelled an image."""
 
     train: Images
     test: Images
     classes: Sequence[str]
     findings: dict[str, list[Finding]]
     notes: list[str] = field(default_factory=list)
+    agreement: Agreement | None = None
 
     def images(self, kind: str) -> int:
         """How many images the findings of a kind are about."""
@@ -102,9 +106,17 @@ class Report:
         return found
 
 
-def examine(train: Images, test: Images, features: np.ndarray | None, classes: list[str], seed: int) -> Report:
+def examine(
+    train: Images,
+    test: Images,
+    features: np.ndarray | None,
+    classes: list[str],
+    seed: int,
+    shared: Sequence[Shared] = (),
+) -> Report:
     """All findings. features: float32 [N, d] of the training images, or None where there are none: what needs them is
-    then not told, which a note says."""
+    then not told, which a note says. shared: what several people labelled, whose `row` is one of `packed`, perhaps of
+    no image in `train`."""
     keys = [digests(one.packed, one.rows) for one in (train, test)]
     first = first_of_each(keys[0])
     looks = [look(one.packed, one.rows) for one in (train, test)]
@@ -130,7 +142,19 @@ def examine(train: Images, test: Images, features: np.ndarray | None, classes: l
         found["outlier"] = [Finding("outlier", (True, row), None, float(score[row])) for row in far.tolist()]
         doubted = suspects(around.points, train.labels, first, classes, seed)
         found["suspect label"], notes = _doubts(doubted), notes + list(doubted.notes)
-    return Report(train, test, classes, found, notes)
+    if not shared:
+        return Report(train, test, classes, found, notes)
+    guesses = None
+    if around is not None:
+        guesses = _those(shared, train, guessed(around.points, train.labels, first, len(classes), seed))
+    return Report(train, test, classes, found, notes, agreement(shared, guesses))
+
+
+def _those(shared: Sequence[Shared], train: Images, guesses: np.ndarray) -> np.ndarray:
+    """The guesses of these images, NaN of those that are not among the training images."""
+    place = {row: number for number, row in enumerate(train.rows.tolist())}
+    nothing = np.full(guesses.shape[1], np.nan, guesses.dtype)
+    return np.array([guesses[place[one.row]] if one.row in place else nothing for one in shared])
 
 
 def _across(keys: list[list[bytes]], looks: list[Looks], distinct: np.ndarray) -> tuple[Pairs, list[tuple[int, int]]]:

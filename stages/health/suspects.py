@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,6 @@ def out_of_fold(points: np.ndarray, labels: np.ndarray, first: np.ndarray, seed:
     points: float32 [n, d]; labels: int64 [n], from 0 to C - 1, each of two different images or more; first: as in
     `suspects`.
     """
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     _, place, group = np.unique(first, return_index=True, return_inverse=True)
@@ -79,9 +79,36 @@ def out_of_fold(points: np.ndarray, labels: np.ndarray, first: np.ndarray, seed:
             fold_of[held] = number
         own = fold_of[group]
         cuts = [(np.flatnonzero(own != fold), np.flatnonzero(own == fold)) for fold in range(int(own.max()) + 1)]
-        model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
-        shares = cross_val_predict(model, points, labels, cv=cuts, method="predict_proba")
+        shares = cross_val_predict(_classifier(), points, labels, cv=cuts, method="predict_proba")
     return shares.astype(np.float32)
+
+
+def guessed(points: np.ndarray, labels: np.ndarray, first: np.ndarray, classes: int, seed: int) -> np.ndarray:
+    """Probabilities float32 [N, C] of all images, as `out_of_fold` gives them; of those without a label by all labels.
+    0 for classes with labels of fewer than LEAST images; NaN of these images, and of all where no two classes are left.
+
+    points: float32 [N, d]; labels: int64 [N], -1 unknown; first: as in `suspects`.
+    """
+    shares = np.full((len(labels), classes), np.nan, np.float32)
+    known = labels >= 0
+    told = np.array([c for c in range(classes) if len(np.unique(first[labels == c])) >= LEAST], np.int64)
+    if len(told) < 2:
+        return shares
+    rows, unlabelled = np.flatnonzero(np.isin(labels, told)), np.flatnonzero(~known)
+    own = np.searchsorted(told, labels[rows])
+    shares[np.concatenate([rows, unlabelled])] = 0
+    shares[np.ix_(rows, told)] = out_of_fold(points[rows], own, first[rows], seed)
+    if len(unlabelled):
+        scale = np.sqrt(max(1e-30, float(np.vdot(points[rows], points[rows])) / len(rows)))
+        fitted = _classifier().fit(points[rows] / scale, own)
+        shares[np.ix_(unlabelled, told)] = fitted.predict_proba(points[unlabelled] / scale)
+    return shares
+
+
+def _classifier() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
 
 
 def _flagged(labels: np.ndarray, shares: np.ndarray) -> np.ndarray:

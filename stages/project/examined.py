@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.base.errors import UserError
 from stages.health.report import Images, Report, examine
-from stages.project import kept, layout
+from stages.project import kept, layout, votes
 from stages.reporting.health import without_repeats
 
 
@@ -28,7 +28,8 @@ def examined(extractor: str, seed: int) -> Report:
     )
     part = parts["test"]
     test = Images(part.packed, part.indices, part.names.tolist(), part.labels, ["test"] * len(part.indices))
-    return examine(train, test, vectors, layout.description()["classes"], seed)
+    classes = layout.description()["classes"]
+    return examine(train, test, vectors, classes, seed, votes.read(layout.SPLIT / "votes.csv", classes))
 
 
 def _features(extractor: str, training: Sequence[layout.Part]) -> np.ndarray | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from stages.health.report import KINDS, REPEATED, Finding, Report
+from stages.reporting import agreement
 from stages.reporting.page import Card, Section, uri
 
 TITLE = "What is wrong with the data"
@@ -22,8 +23,14 @@ def section(report: Report, accuracies: Mapping[str, tuple[float, float]], extra
         _caption(report, extractor),
         [*sentences(report, accuracies), *report.notes],
         table(report),
-        folded=[_shown(report, kind) for kind in KINDS if report.findings[kind]],
+        folded=[*_people(report), *(_shown(report, kind) for kind in KINDS if report.findings[kind])],
     )
+
+
+def _people(report: Report) -> list[Section]:
+    if report.agreement is None:
+        return []
+    return [Section(agreement.TITLE, agreement.MEANING, table=agreement.table(report.agreement), opened=True)]
 
 
 def sentences(report: Report, accuracies: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -47,6 +54,8 @@ def sentences(report: Report, accuracies: Mapping[str, tuple[float, float]]) -> 
             f"{doubted:,} of {known:,} labels are suspect: look at them again "
             "(python -m stages.show health --suspects FOLDER hands them out)"
         )
+    if report.agreement is not None:
+        said.append(agreement.sentence(report.agreement))
     return said
 
 

@@ -14,7 +14,8 @@ def answers(*pairs: tuple[str, str]) -> list[Answer]:
 
 
 def test_a_flat_folder_has_the_classes_of_its_answers() -> None:
-    labels, classes = give(answers(("3.png", "dog"), ("1.png", "cat"), ("2.png", "dog")), NAMES, UNKNOWN, [])
+    found = give(answers(("3.png", "dog"), ("1.png", "cat"), ("2.png", "dog")), NAMES, UNKNOWN, [])
+    labels, classes = found.labels, found.classes
     assert classes == ["cat", "dog"]
     assert labels.tolist() == [0, 1, 1, -1]
     assert (UNKNOWN == -1).all()
@@ -22,27 +23,29 @@ def test_a_flat_folder_has_the_classes_of_its_answers() -> None:
 
 def test_known_classes_stay_as_they_are_and_may_be_written_in_capitals() -> None:
     given = answers(("3.png", "DOG"), ("1.png", "Owl"), ("3.png", "dog"))
-    labels, classes = give(given, NAMES, np.array([2, -1, -1, 0]), ["ant", "dog", "owl"])
+    found = give(given, NAMES, np.array([2, -1, -1, 0]), ["ant", "dog", "owl"])
+    labels, classes = found.labels, found.classes
     assert classes == ["ant", "dog", "owl"]
     assert labels.tolist() == [2, -1, 1, 0]
 
 
 def test_where_capitals_tell_classes_apart_they_count() -> None:
-    labels, _ = give(answers(("1.png", "a"), ("2.png", "A")), NAMES, UNKNOWN, ["A", "a"])
+    labels = give(answers(("1.png", "a"), ("2.png", "A")), NAMES, UNKNOWN, ["A", "a"]).labels
     assert labels.tolist() == [1, 0, -1, -1]
 
 
 def test_names_come_back_with_other_spaces_and_other_forms_of_letters() -> None:
     names, classes = [" a.png", "a.png", "caf\u00e9.png", "d.png"], ["K\u00fcche", "Ku\u0308che ", "two  words"]
     pairs = [(" a.png", "two words"), ("a.png ", "two words"), ("cafe\u0301.png", "K\u00fcche"), ("d.png", "TWO WORDS")]
-    labels, _ = give(answers(*pairs), names, UNKNOWN, classes)
+    labels = give(answers(*pairs), names, UNKNOWN, classes).labels
     assert labels.tolist() == [2, 2, 0, 2]
-    labels, _ = give(answers(("d.png", "K\u00fcche")), names, UNKNOWN, ["Ku\u0308che "])
+    labels = give(answers(("d.png", "K\u00fcche")), names, UNKNOWN, ["Ku\u0308che "]).labels
     assert labels.tolist() == [-1, -1, -1, 0]
 
 
 def test_nothing_answered() -> None:
-    labels, classes = give([], NAMES, UNKNOWN, [])
+    found = give([], NAMES, UNKNOWN, [])
+    labels, classes = found.labels, found.classes
     assert labels.tolist() == [-1] * 4
     assert classes == []
 
@@ -89,13 +92,13 @@ def test_an_answer_that_says_what_the_label_was_takes_its_place() -> None:
     first, classes = answers(("1.png", "cat"), ("2.png", "cat")), ["cat", "dog", "owl"]
     second = [again("1.png", "cat", "dog"), again("4.png", "owl", "cat"), again("2.png", "cat", "cat")]
     for given in ([*first, *second], [*second, *first]):
-        labels, _ = give(given, NAMES, np.array([-1, -1, 1, 2]), classes)
+        labels = give(given, NAMES, np.array([-1, -1, 1, 2]), classes).labels
         assert labels.tolist() == [1, 0, 1, 0]
     # looked at a second time, and twice with the same result
     third = [*second, again("1.png", "dog", "owl"), again("4.png", "owl", "cat", 10)]
-    assert give([*first, *third], NAMES, np.array([-1, -1, 1, 2]), classes)[0].tolist() == [2, 0, 1, 0]
+    assert give([*first, *third], NAMES, np.array([-1, -1, 1, 2]), classes).labels.tolist() == [2, 0, 1, 0]
     # of a label that is not there any more it is an answer as any other
-    assert give([again("1.png", "cat", "dog")], NAMES, UNKNOWN, classes)[0].tolist() == [1, -1, -1, -1]
+    assert give([again("1.png", "cat", "dog")], NAMES, UNKNOWN, classes).labels.tolist() == [1, -1, -1, -1]
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stages.health.suspects import out_of_fold, suspects
+from stages.health.suspects import guessed, out_of_fold, suspects
 
 CLASSES = ["ant", "bee", "cat"]
 
@@ -76,3 +76,20 @@ def test_a_class_with_one_label_is_left_out_and_named() -> None:
 def test_two_labels_of_each_class_are_enough_to_run() -> None:
     points, true = world(6)
     assert len(suspects(points, true, np.arange(6), CLASSES, 0).rows) <= 6
+
+
+def test_all_images_get_a_guess_by_labels_of_others() -> None:
+    """Of those with a label out of fold, of those without by all; of what cannot be learnt there is none."""
+    points, true = world()
+    labels = np.where(np.arange(300) < 200, true, -1)
+    labels[true == 2] = -1
+    labels[2] = 2  # one image of the class
+    found = guessed(points, labels, np.arange(300), 4, 0)
+    assert np.isnan(found[2]).all() and np.isfinite(np.delete(found, 2, axis=0)).all()
+    assert (np.delete(found, 2, axis=0)[:, 2:] == 0).all()
+    np.testing.assert_allclose(np.delete(found, 2, axis=0).sum(axis=1), 1, rtol=1e-5)
+    assert (found[true < 2].argmax(axis=1) == true[true < 2]).all()
+    known = np.flatnonzero((labels >= 0) & (labels < 2))
+    folds = out_of_fold(points[known], labels[known], known, 0)
+    np.testing.assert_array_equal(found[known, :2], folds)
+    assert np.isnan(guessed(points, np.zeros(300, np.int64), np.arange(300), 2, 0)).all()
