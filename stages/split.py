@@ -110,7 +110,8 @@ def split(
 def _left(returned: answers.Returned) -> str:
     """How many images people left without a label, if any."""
     left = {one.image for one in returned.answers} - {one.image for one in returned.labelled}
-    return f"; {len(left):,} were left without, and stay unlabelled" if left else ""
+    were, stay = ("was", "stays") if len(left) == 1 else ("were", "stay")
+    return f"; {len(left):,} {were} left without, and {stay} unlabelled" if left else ""
 
 
 def _copies(keys: dict[str, list[bytes]]) -> dict[str, int]:

@@ -215,15 +215,15 @@ def test_other_columns_of_the_choice_are_reasons() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_what_has_an_answer_is_left_out_and_counts() -> None:
-    Path("answers.csv").write_text("image,label\n3.png,cat\n20.png,dog\n0.png,cat\n5.png,\n")
+    Path("answers.csv").write_text("image,label\n3.png,cat\n20.png,dog\n0.png,cat\n5.png,?\n6.png,\n")
     # 3 is of the choice, 20 further down the ranking, 0 held out for validation: of 6 labels 4 are left to buy. Nobody
-    # could tell what 5 is
+    # could tell what 5 is, and nobody has yet looked at 6
     assert images(handed(file="answers.csv")) == [2, 4, 6, 7]
 
 
 @pytest.mark.usefixtures("project")
 def test_in_place_of_what_was_left_without_a_label_come_others(capsys: pytest.CaptureFixture[str]) -> None:
-    text = "image,label\n2.png,\n3.png,\n4.png,\n5.png,cat\n"
+    text = "image,label\n2.png,?\n3.png,?\n4.png,?\n5.png,cat\n"
     Path("answers.csv").write_text(text)
     rows = handed(file="answers.csv")
     assert images(rows) == [6, 7, 8, 9, 10]
@@ -233,7 +233,7 @@ def test_in_place_of_what_was_left_without_a_label_come_others(capsys: pytest.Ca
     for name in ("margin", "random"):
         found = images(handed(file="answers.csv", model="probe", acquisition=acquisition(name)))
         assert len(found) == 5 and not {2, 3, 4, 5} & set(found)
-    rest = "".join(f"{number}.png,{'dog' if number % 2 else ''}\n" for number in range(6, IMAGES))
+    rest = "".join(f"{number}.png,{'dog' if number % 2 else '?'}\n" for number in range(6, IMAGES))
     Path("answers.csv").write_text(text + rest)
     with pytest.raises(UserError, match="no image to ask about: 13 of 28 have a label, 15 were left without one"):
         choose(budget=20)

@@ -220,10 +220,11 @@ def test_what_was_left_without_a_label_is_counted(
     flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     split.split(
-        settings(validation=0), flat, layout.SPLIT, answered=table(tmp_path / "labels.csv", "owl", "", "", "ant")
+        settings(validation=0), flat, layout.SPLIT, answered=table(tmp_path / "labels.csv", "owl", "?", "", "ant")
     )
-    said = "labels.csv: labels of 2 images that had none; 2 were left without, and stay unlabelled"
-    assert said in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "labels.csv: labels of 2 images that had none; 1 was left without, and stays unlabelled\n" in printed
+    assert "labels.csv: 1 of 4 images have no label yet; ? marks what nobody can tell\n" in printed
 
 
 @pytest.mark.parametrize("content", ["image,label\n", "image,label\n0.png,\n1.png,\n"])

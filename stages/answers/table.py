@@ -5,24 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from stages.answers._answer import ANNOTATOR, VOTES, WAS, Answer, text_of, tidy
 from stages.base.cells import unguarded
 from stages.base.errors import UserError
 
-_WANTED = ("image", "label")
+WANTED = ("image", "label")
+SKIPPED = "?"  # in the place of a label: nobody can tell
 # by which Excel is told the separator; the head, on the next line, tells it as well
 _SAID = re.compile(r'"?sep=."?[,;\t]*(\r\n|\r|\n)', re.IGNORECASE)
 
 
 def read(path: Path) -> tuple[list[Answer], list[str]]:
-    """The rows that name an image, and no note: none where no row has a label, as nobody has worked on the table.
-    Separated by commas, semicolons (Excel in much of Europe) or tabs, with any line ends.
+    """What `answered` finds in the rows. Separated by commas, semicolons (Excel in much of Europe) or tabs, with any
+    line ends; a line `sep=;` may stand before the head. A row may end early, as spreadsheets leave out empty last
+    cells.
 
-    A head names the columns, after a line `sep=;` perhaps; only `image`, `label` and, if they are there, `was` and
-    `annotator` are read. A row may end early, as spreadsheets leave out empty last cells. The apostrophe that stands
-    before what would be a formula is taken off.
     Raises UserError, with the line's number.
     """
     text = text_of(path)
@@ -31,27 +31,45 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
     text = text[said.end() :] if said else text
     separator, head = _head(text, path, lines + 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    image, label = (head.index(name) for name in _WANTED)
-    was, annotator = (head.index(name) if name in head else None for name in (WAS, ANNOTATOR))
-    found = []
-    try:
-        next(reader)
+
+    def rows() -> Iterator[tuple[str, list[str]]]:
         for row in reader:
             where = f"{path}, line {lines + reader.line_num}"
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) > len(head) or (len(row) < len(head) and not _ends_early(row, head)):
                 raise UserError(f"{where}: {len(row)} columns, where the head has {len(head)}; mend or remove the line")
-            row += [""] * (len(head) - len(row))
-            before, who = ("" if place is None else tidy(unguarded(row[place])) for place in (was, annotator))
-            answer = Answer(unguarded(row[image]), tidy(unguarded(row[label])), where, before, who)
-            if answer.image.strip():
-                found.append(answer)
-            elif answer.label:
-                raise UserError(f"{where}: the label {answer.label!r} without an image; fill in its path")
+            yield where, row + [""] * (len(head) - len(row))
+
+    try:
+        next(reader)
+        return answered(path, head, rows())
     except csv.Error as error:
         raise UserError(f"{path}, line {lines + reader.line_num}: not CSV: {error}; mend or remove the line") from None
-    return (found if any(one.label for one in found) else []), []
+
+
+def answered(
+    path: Path, head: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]
+) -> tuple[list[Answer], list[str]]:
+    """The answers of the rows, each with its place, and notes, a line each. A row without a label has none yet; one
+    with SKIPPED for a label has an answer without one.
+
+    head: names of columns, in small letters; only `image`, `label` and, if they are there, `was` and `annotator` are
+    read. The apostrophe that stands before what would be a formula is taken off.
+    Raises UserError for a label without an image.
+    """
+    places = [head.index(name) if name in head else None for name in (*WANTED, WAS, ANNOTATOR)]
+    found, images = list[Answer](), 0
+    for where, row in rows:
+        image, label, was, annotator = ("" if place is None else unguarded(row[place]) for place in places)
+        label = tidy(label)
+        if label and not image.strip():
+            raise UserError(f"{where}: the label {label!r} without an image; fill in its path")
+        images += bool(image.strip())
+        if label:
+            found.append(Answer(image, "" if label == SKIPPED else label, where, tidy(was), tidy(annotator)))
+    open_ = f"{images - len(found):,} of {images:,} images have no label yet; {SKIPPED} marks what nobody can tell"
+    return found, [f"{path}: {open_}"] if 0 < len(found) < images else []
 
 
 def _ends_early(row: list[str], head: list[str]) -> bool:
@@ -80,7 +98,7 @@ def _head(text: str, path: Path, line: int) -> tuple[str, list[str]]:
             raise UserError(f"{path}, line {line}: not CSV: {error}; mend the line") from None
         if {"annotation_id", "lead_time"} <= set(names):
             raise UserError(f"{path}: Label Studio's {path.suffix[1:].upper()}; export it from there as JSON")
-        if all(names.count(name) == 1 for name in _WANTED):
+        if all(names.count(name) == 1 for name in WANTED):
             return separator, names
     wanted = "the first line must name the columns image and label, each once"
     raise UserError(f"{path}, line {line}: {wanted}, separated by commas, semicolons or tabs")

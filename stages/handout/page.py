@@ -6,6 +6,7 @@ import hashlib
 import json
 from html import escape
 
+from stages.answers import SKIPPED
 from stages.base.style import STYLE
 from stages.handout import table
 from stages.handout.pictures import Picture
@@ -62,15 +63,18 @@ function csv() {
 }
 
 function show() {
-  let given = 0, wrong = 0;
+  let given = 0, wrong = 0, skipped = 0;
   for (const input of inputs) {
-    const name = label(input), fits = !classNames.size || classNames.has(name.toLowerCase());
+    const name = label(input);
+    const fits = !classNames.size || name === table.skipped || classNames.has(name.toLowerCase());
     input.classList.toggle("given", name !== "" && fits);
     input.classList.toggle("wrong", name !== "" && !fits);
-    given += name !== "";
+    skipped += name === table.skipped;
+    given += name !== "" && name !== table.skipped;
     wrong += name !== "" && !fits;
   }
   document.getElementById("count").textContent = given + " of " + inputs.length + " labelled"
+    + (skipped ? ", " + skipped + " that nobody can tell" : "")
     + (wrong ? ", " + wrong + (wrong > 1 ? " are" : " is") + " none of the classes" : "");
 }
 
@@ -147,7 +151,7 @@ def _about(handout: Handout) -> list[str]:
     guess = f" A button takes over the guess of {origin.model}." if origin.model else ""
     return [
         f"Write the class of each image below it; Enter goes on to the next.{classes}{guess} "
-        "Leave empty what nobody can tell. Then download labels.csv.",
+        f"Write {SKIPPED} where nobody can tell; what is left empty is handed out again. Then download labels.csv.",
         "In an order drawn at random: some are there to judge how good models are. Bold: a number."
         if handout.mixed
         else f"Chosen by {origin.chooser}; {order}. Bold: the rank.",
@@ -196,7 +200,7 @@ def _table(handout: Handout) -> str:
     """The cells of labels.csv, for the script; `key` tells this handout from others in the browser's store."""
     names = table.columns(handout)
     rows = [table.line(one, names) for one in handout.tasks]
-    content = {"columns": names, "rows": rows, "classes": list(handout.origin.classes)}
+    content = {"columns": names, "rows": rows, "classes": list(handout.origin.classes), "skipped": SKIPPED}
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
     # "<" could end the script
     return json.dumps(content | {"key": key}, ensure_ascii=False).replace("<", "\\u003c")

@@ -62,7 +62,8 @@ def test_a_row_may_end_early_as_spreadsheets_leave_out_empty_last_cells(tmp_path
     text = "image,rank,cluster,guess,score,label\n1.png,1,0,cat,0.9,cat\n2.png,2,,cat,0.8\n3.png,3,\n4.png\n"
     path = tmp_path / "labels.csv"
     assert found(path, text) == [("1.png", "cat", f"{path}, line 2")]
-    assert [one.image for one in read_all(path).answers] == ["1.png", "2.png", "3.png", "4.png"]
+    open_ = "3 of 4 images have no label yet; ? marks what nobody can tell"
+    assert read_all(path).notes == [f"{path}: {open_}"]
 
 
 @pytest.mark.parametrize(
@@ -104,18 +105,29 @@ def test_a_tsv_is_read(tmp_path: Path) -> None:
 
 def test_a_label_that_was_looked_at_again_comes_with_what_it_was(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_text("image,rank,was,label\na.png,1, cat ,dog\nb.png,2,'=x\n")
+    path.write_text("image,rank,was,label\na.png,1, cat ,dog\nb.png,2,'=x,?\n")
     found = read_all(path).answers
     assert [(one.image, one.label, one.was) for one in found] == [("a.png", "dog", "cat"), ("b.png", "", "=x")]
 
 
 def test_a_column_says_who_gave_an_answer(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_text("image,Annotator,label\na.png, Eva  M ,dog\nb.png,,cat\nc.png,'=x,\nd.png,Max\n")
+    path.write_text("image,Annotator,label\na.png, Eva  M ,dog\nb.png,,cat\nc.png,'=x,?\nd.png,Max\n")
     found = read_all(path).answers
     assert [(one.image, one.label, one.annotator) for one in found] == [
         ("a.png", "dog", "Eva M"),
         ("b.png", "cat", ""),
         ("c.png", "", "=x"),
-        ("d.png", "", "Max"),
     ]
+
+
+def test_what_is_empty_has_no_answer_yet_and_a_mark_says_that_nobody_can_tell(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("image,label\na.png,cat\nb.png,\nc.png, ? \nd.png,??\n")
+    back = read_all(path)
+    assert [(one.image, one.label) for one in back.answers] == [("a.png", "cat"), ("c.png", ""), ("d.png", "??")]
+    assert back.notes == [f"{path}: 1 of 4 images have no label yet; ? marks what nobody can tell"]
+    path.write_text("image,label\na.png,\nb.png,\n")  # as it was handed out
+    assert read_all(path).answers == read_all(path).notes == []
+    path.write_text("image,label\na.png,?\n")
+    assert [one.label for one in read_all(path).answers] == [""]

@@ -129,11 +129,11 @@ def test_a_model_does_not_ask_about_what_is_answered() -> None:
 
 
 def test_the_images_that_have_an_answer(tmp_path: Path) -> None:
-    (tmp_path / "labels.csv").write_text("image,label\n1.png,cat\n2.png,\n9.png,cat\n")
+    (tmp_path / "labels.csv").write_text("image,label\n1.png,cat\n2.png,?\n9.png,cat\n")
     given = answers.read_all(tmp_path / "labels.csv").answers
     assert batch.answered(given, pool()) == Answered(frozenset({"1.png"}), frozenset({"2.png"}))
     assert batch.answered([], pool()) == NOBODY
-    (tmp_path / "again.csv").write_text("image,label\n2.png,dog\n3.png,\n")
+    (tmp_path / "again.csv").write_text("image,label\n2.png,dog\n3.png,?\n")
     found = batch.answered(answers.read_all(tmp_path).answers, pool())
     assert found == Answered(frozenset({"1.png", "2.png"}), frozenset({"3.png"}))
     assert found.all == {"1.png", "2.png", "3.png"}

@@ -140,6 +140,8 @@ def test_another_word_than_a_class_is_seen_at_once(chromium: Browser, tmp_path: 
     assert chromium.run("[...document.querySelectorAll('input')].map((one) => one.className)") == ["", "wrong", ""]
     chromium.run(f"({TYPE})(1, 'DOG')")
     assert count(chromium) == "1 of 3 labelled"
+    chromium.run(f"({TYPE})(0, ' ?')")
+    assert count(chromium) == "1 of 3 labelled, 1 that nobody can tell"
 
 
 def test_where_no_class_is_known_any_word_is_one(chromium: Browser, tmp_path: Path) -> None:
