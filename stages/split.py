@@ -105,6 +105,8 @@ def split(
     print(f"{target}: {sizes} images of {len(result.classes)} classes")
     if said := _said(copies):
         print(f"{target}: {said}")
+    if said := _judging_alone(result):
+        print(f"{target}: {said}")
 
 
 def _left(returned: answers.Returned) -> str:
@@ -130,6 +132,17 @@ def _said(copies: dict[str, int]) -> str:
     if held:
         said.append(f"{held} images are copies of some in the pool, so that accuracy on them is too good")
     return "; ".join(said)
+
+
+def _judging_alone(result: parts.Split) -> str:
+    """A line where a class has labels among the audited images alone."""
+    found = [name for label, name in enumerate(result.classes) if (result.audit.labels == label).any()]
+    told = {result.classes[label] for label in np.unique(result.pool.labels[result.pool.labels >= 0])}
+    alone = [name for name in found if name not in told]
+    if not alone:
+        return ""
+    shown = ", ".join(alone[:10]) + (", ..." if len(alone) > 10 else "")
+    return f"labels of {shown} are in the audit alone, which trains no model: none can learn that; label more of it"
 
 
 def _pretraining_pool(

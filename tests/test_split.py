@@ -258,3 +258,16 @@ def test_several_people_are_heard_and_what_they_differ_about_is_kept(
         "row,image,annotator,label,again,counts,was",
         *("0,0.png,eva,cat,0,,cat", "0,0.png,max,dog,0,,cat", "1,1.png,eva,cat,0,cat,", "1,1.png,max,cat,0,cat,"),
     ]
+
+
+def test_a_class_that_judges_alone_is_named(flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    split.split(settings(validation=0), flat, layout.SPLIT, audited=5)
+    judging = layout.part("audit").indices.tolist()
+    for rare, said in ((judging[:2], True), ([judging[0], 0 if 0 not in judging else 1], False)):
+        answers = ["owl" if row in rare else ("ant", "bee")[row % 2] for row in range(30)]
+        answered = table(tmp_path / "labels.csv", *answers)
+        split.split(settings(validation=0), flat, layout.SPLIT, answered=answered, audited=5)
+        line = (
+            "data/split: labels of owl are in the audit alone, which trains no model: none can learn that; label more"
+        )
+        assert (line in capsys.readouterr().out) is said

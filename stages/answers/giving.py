@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from stages.answers._answer import Answer, Images, tidy
+from stages.answers.naming import answered, counting
 from stages.answers.opinions import Given, Opinion, Opinions, refused
 from stages.base import families
 from stages.base.errors import UserError
-
-# folders of images without a label bear these names; "unknown" is how images without one are counted
-_NO_CLASS = {"unknown", "unlabelled", "unlabeled"}
 
 
 def give(
@@ -23,14 +21,14 @@ def give(
 ) -> Given:
     """The labels of the images `names` with the answers put in.
 
-    labels: int64 [N], those of the data set, -1 unknown. classes: those that are known; if there are none, all that
-    were answered, in alphabetical order. A known class may be written in capitals or small letters. Where several
-    people answered, what most of them say counts. An answer that says what the label `was` takes the place of that
-    one, wherever it stands.
+    labels: int64 [N], those of the data set, -1 unknown. classes: those that are known; if there are none, those of
+    the answers, in alphabetical order, as `naming` finds them. A known class may be written in capitals or small
+    letters. Where several people answered, what most of them say counts. An answer that says what the label `was` takes
+    the place of that one, wherever it stands.
     Raises UserError, with the place, for an image or class that is not there, for two answers of one person that
     differ, and for one that differs from the data set, but for those that take another's place.
     """
-    classes = list(classes or _answered(answers))
+    named = list(classes or answered(answers))
     images, opinions = Images(names), dict[int, Opinions]()
     for answer in sorted(answers, key=lambda one: bool(one.was)):
         row = images.find(answer.image)
@@ -38,25 +36,27 @@ def give(
             raise UserError(
                 f"{answer.where}: no training image {_shown(answer.image)}; write its path as stages.export gave it"
             )
-        label = classes.index(_meant(answer, classes))
-        own = int(labels[row])
+        label = _meant(answer, named)
+        own = named[labels[row]] if labels[row] >= 0 else ""
         of_image = opinions.setdefault(row, Opinions(own))
-        other = of_image.add(Opinion(answer, label), _named(answer.was, classes) if answer.was else None)
+        other = of_image.add(Opinion(answer, label), _named(answer.was, named) if answer.was else None)
         if other is not None:
             raise refused(answer, other.answer)
-        if of_image.first and own not in (-1, label):
+        if of_image.first and own not in ("", label):
             raise UserError(
-                f"{answer.where}: {answer.image} is {answer.label!r}, but {classes[own]!r} in the data set; mend either"
+                f"{answer.where}: {answer.image} is {answer.label!r}, but {own!r} in the data set; mend either"
             )
-    result = labels.copy()
+    if not classes:
+        named = counting(opinions.values(), named)
+    result, place = labels.copy(), {name: number for number, name in enumerate(named)}
     for row, of_image in opinions.items():
-        result[row] = of_image.label
-    return Given(result, classes, opinions)
+        result[row] = place[of_image.label] if of_image.label else -1
+    return Given(result, named, opinions)
 
 
-def _named(name: str, classes: Sequence[str]) -> int | None:
-    """The place of the class that is so written, with single spaces, or None."""
-    return next((place for place, one in enumerate(classes) if name in (one, tidy(one))), None)
+def _named(name: str, classes: Sequence[str]) -> str | None:
+    """The class that is so written, with single spaces, or None."""
+    return next((one for one in classes if name in (one, tidy(one))), None)
 
 
 def _meant(answer: Answer, classes: Sequence[str]) -> str:
@@ -67,21 +67,6 @@ def _meant(answer: Answer, classes: Sequence[str]) -> str:
     if len(alike) != 1:
         raise UserError(f"{answer.where}: no class {_shown(answer.label)}; {families.choices(answer.label, classes)}")
     return alike[0]
-
-
-def _answered(answers: Sequence[Answer]) -> list[str]:
-    """The classes of a data set that has none, which nobody has named but in the answers."""
-    first: dict[str, Answer] = {}
-    for answer in answers:
-        if answer.label.casefold() in _NO_CLASS:
-            raise UserError(f"{answer.where}: a class can't be named {answer.label}; leave the label empty")
-        other = first.setdefault(answer.label.casefold(), answer)
-        if other.label != answer.label:
-            raise UserError(
-                f"{answer.where}: {answer.label!r} and, in {other.where}, {other.label!r} differ in capitals alone; "
-                "write one of them, or name both in split.classes"
-            )
-    return sorted(answer.label for answer in first.values())
 
 
 def _shown(text: str) -> str:

@@ -11,36 +11,34 @@ import numpy as np
 from stages.answers._answer import Answer
 from stages.base.errors import UserError
 
-UNKNOWN = -1
-
 
 @dataclass(frozen=True)
 class Opinion:
-    """An answer, and its label as a place in the classes."""
+    """An answer, and the class that it means."""
 
     answer: Answer
-    label: int
+    label: str
 
 
 class Opinions:
-    """All opinions on one image, whose label in the data set is `own`, -1 unknown.
+    """All opinions on one image, whose class in the data set is `own`, "" unknown.
 
     They come in rounds: the first answers, then those that say which of the labels given before they look at again. Of
     each round what most people say counts, and nothing where as many say something else; the last round decides. One
     person says one thing in a round, and so do all whom nobody names, for they may be one.
     """
 
-    def __init__(self, own: int) -> None:
+    def __init__(self, own: str) -> None:
         self._own = own
-        self._was: list[int] = [UNKNOWN]  # which label each round looks at again
+        self._was: list[str] = [""]  # which label each round looks at again
         self.rounds: list[dict[str, Opinion]] = [{}]
 
-    def add(self, one: Opinion, was: int | None) -> Opinion | None:
+    def add(self, one: Opinion, was: str | None) -> Opinion | None:
         """Puts in an opinion; was: the label that it looks at again, or None. Returns the one that it contradicts, if
         there is one, and is then not put in."""
         if was is not None and was in self._was[1:]:
             place = self._was.index(was, 1)
-        elif was is not None and was in (self._labels() or {self._own}):
+        elif was is not None and was in (self.votes or {self._own}):
             self._was.append(was)
             self.rounds.append({})
             place = len(self.rounds) - 1
@@ -55,15 +53,20 @@ class Opinions:
         return len(self.rounds) == 1
 
     @property
-    def label(self) -> int:
-        """What counts: -1 where two labels have the most votes."""
-        (label, most), *others = Counter(one.label for one in self.rounds[-1].values()).most_common()
-        return UNKNOWN if others and others[0][1] == most else label
+    def label(self) -> str:
+        """What counts: "" where two labels have the most votes."""
+        (label, most), *others = self.votes.most_common()
+        return "" if others and others[0][1] == most else label
+
+    @property
+    def votes(self) -> Counter[str]:
+        """Those of the last round."""
+        return Counter(one.label for one in self.rounds[-1].values())
 
     @property
     def differ(self) -> bool:
         """Whether those of the last round do."""
-        return len(self._labels()) > 1
+        return len(self.votes) > 1
 
     @property
     def several(self) -> bool:
@@ -71,13 +74,10 @@ class Opinions:
         return any(len(one) > 1 for one in self.rounds)
 
     @property
-    def open_label(self) -> int:
+    def open_label(self) -> str:
         """Of the labels that people differ about the one that a further answer looks at again, so that it decides."""
-        counted = [label for label, _ in Counter(one.label for one in self.rounds[-1].values()).most_common()]
+        counted = [label for label, _ in self.votes.most_common()]
         return next((label for label in counted if label not in self._was), counted[0])
-
-    def _labels(self) -> set[int]:
-        return {one.label for one in self.rounds[-1].values()}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Given:
         differ = [one for one in several if one.differ]
         if not differ:
             return None
-        ties = sum(one.label == UNKNOWN for one in differ)
+        ties = sum(not one.label for one in differ)
         open_ = f"{ties:,} of them in equal numbers, which leaves these unlabelled" if ties else "and one label leads"
         way = "`python -m stages.show health --disagreements FOLDER` hands them out again"
         return f"people differ on {len(differ):,} of {len(several):,} images that several answered, {open_}; {way}"
@@ -107,16 +107,16 @@ class Given:
 
 @dataclass(frozen=True)
 class Shared:
-    """An image that several people labelled: the training image `row`; by person the label of each at first, and of
-    each of those who looked at it last; the label that counts, -1 if none does; and, where they still differ, the label
-    that a further answer is to look at again, else -1."""
+    """An image that several people labelled: the training image `row`; by person the class that each said at first,
+    and that each said who looked at it last; the class that counts, "" if none does; and, where they still differ, the
+    one that a further answer is to look at again, else ""."""
 
     name: str
     row: int
-    first: Mapping[str, int]
-    last: Mapping[str, int]
-    label: int
-    was: int
+    first: Mapping[str, str]
+    last: Mapping[str, str]
+    label: str
+    was: str
 
 
 def refused(one: Answer, other: Answer) -> UserError:

@@ -43,9 +43,9 @@ def disputed(report: Report, data: str, extractor: str, seed: int, most: int, re
     tasks = []
     for rank, one in enumerate(found, 1):
         votes = Counter(one.image.last.values()).most_common()
-        said = ", ".join(f"{report.classes[label]} {count}" for label, count in votes if label >= 0)
+        said = ", ".join(f"{label} {count}" for label, count in votes)
         quality = {} if one.quality is None else {"quality": f"{one.quality:.4g}"}
-        reasons = {WAS: report.classes[one.image.was], VOTES: said, **quality}
+        reasons = {WAS: one.image.was, VOTES: said, **quality}
         tasks.append(Task(one.image.name, rank, None, reasons, _guess(report.classes, one.guess)))
     model = _model(extractor) if any(one.guess for one in found) else None
     rows = [one.image.row for one in found]

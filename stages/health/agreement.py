@@ -54,12 +54,15 @@ class Agreement:
     disputes: Sequence[Dispute]
 
 
-def agreement(shared: Sequence[Shared], guesses: np.ndarray | None = None) -> Agreement:
-    """guesses: float [n, C], of each image the probabilities of a model that has not seen its label, 0 for classes that
-    the model does not know, NaN of images without a guess; or None."""
+def agreement(shared: Sequence[Shared], classes: Sequence[str], guesses: np.ndarray | None = None) -> Agreement:
+    """classes: [C]; people may have named others. guesses: float [n, C], of each image the probabilities of a model
+    that has not seen its label, 0 for classes that the model does not know, NaN of images without a guess; or None."""
     several = [one.first if len(one.first) > 1 else {} for one in shared]
     names = sorted({name for one in several for name in one})
-    votes = np.array([[one.get(name, -1) for name in names] for one in several], np.int64).reshape(len(shared), -1)
+    all_classes = list(dict.fromkeys([*classes, *(label for one in several for label in one.values())]))
+    place = {label: number for number, label in enumerate(all_classes)} | {"": -1}
+    rows = [[place[one.get(name, "")] for name in names] for one in several]
+    votes = np.array(rows, np.int64).reshape(len(shared), len(names))
     among = list(combinations(range(len(names)), 2))
     pairs = {both: pair for both in among if (pair := _pair(votes[:, both]))[0]}
     sure, good = _qualities(votes, names, guesses)
@@ -71,7 +74,7 @@ def agreement(shared: Sequence[Shared], guesses: np.ndarray | None = None) -> Ag
     disputes = [
         Dispute(one, sure.get(row), None if guesses is None else _likeliest(guesses[row]))
         for row, one in enumerate(shared)
-        if one.was >= 0
+        if one.was
     ]
     return Agreement(
         sum(map(bool, several)),
@@ -115,7 +118,8 @@ def _qualities(
     if guesses is None:
         return {}, {}
     voted = votes >= 0
-    known = np.take_along_axis(np.nan_to_num(guesses), np.maximum(votes, 0), axis=1) > 0
+    inside = voted & (votes < guesses.shape[1])
+    known = inside & (np.take_along_axis(np.nan_to_num(guesses), np.where(inside, votes, 0), axis=1) > 0)
     rows = np.flatnonzero(voted.any(axis=1) & (known | ~voted).all(axis=1))
     there = np.flatnonzero(voted[rows].any(axis=0))
     some = np.where(voted, votes, np.nan)[rows][:, there]

@@ -147,7 +147,7 @@ def examine(
     guesses = None
     if around is not None:
         guesses = _those(shared, train, guessed(around.points, train.labels, first, len(classes), seed))
-    return Report(train, test, classes, found, notes, agreement(shared, guesses))
+    return Report(train, test, classes, found, notes, agreement(shared, classes, guesses))
 
 
 def _those(shared: Sequence[Shared], train: Images, guesses: np.ndarray) -> np.ndarray:

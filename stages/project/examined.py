@@ -29,7 +29,7 @@ def examined(extractor: str, seed: int) -> Report:
     part = parts["test"]
     test = Images(part.packed, part.indices, part.names.tolist(), part.labels, ["test"] * len(part.indices))
     classes = layout.description()["classes"]
-    return examine(train, test, vectors, classes, seed, votes.read(layout.SPLIT / "votes.csv", classes))
+    return examine(train, test, vectors, classes, seed, votes.read(layout.SPLIT / "votes.csv"))
 
 
 def _features(extractor: str, training: Sequence[layout.Part]) -> np.ndarray | None:

@@ -26,18 +26,16 @@ def write(path: Path, given: Given | None, names: Sequence[str]) -> None:
         if given is None:
             return
         for row, one in sorted(given.several().items()):
-            counts = given.classes[one.label] if one.label >= 0 else ""
-            was = given.classes[one.open_label] if one.differ else ""
+            was = one.open_label if one.differ else ""
             for again, votes in enumerate(one.rounds):
                 for who, vote in votes.items():
-                    label = given.classes[vote.label]
-                    texts = (str(names[row]), who or _NOBODY, label, str(again), counts, was)
+                    texts = (str(names[row]), who or _NOBODY, vote.label, str(again), one.label, was)
                     writer.writerow([row, *map(guarded, texts)])
 
 
-def read(path: Path, classes: Sequence[str]) -> list[Shared]:
-    """The images, in the order of the file; none where there is no file. Labels are places in `classes`, -1 for one
-    that is not kept. Raises UserError for a file that cannot be read."""
+def read(path: Path) -> list[Shared]:
+    """The images, in the order of the file; none where there is no file. Raises UserError for one that cannot be
+    read."""
     if not path.exists():
         return []
     found = dict[int, list[dict[str, str]]]()
@@ -45,15 +43,12 @@ def read(path: Path, classes: Sequence[str]) -> list[Shared]:
         for line in csv.DictReader(file):
             cells = {key: unguarded(cell) for key, cell in line.items()}
             found.setdefault(int(cells["row"]), []).append(cells)
-        place = {name: number for number, name in enumerate(classes)}
-        return [_shared(row, lines, place) for row, lines in found.items()]
+        return [_shared(row, lines) for row, lines in found.items()]
 
 
-def _shared(row: int, lines: Sequence[dict[str, str]], place: dict[str, int]) -> Shared:
+def _shared(row: int, lines: Sequence[dict[str, str]]) -> Shared:
     last = max(int(line["again"]) for line in lines)
     first, again = (
-        {line["annotator"]: place.get(line["label"], -1) for line in lines if int(line["again"]) == number}
-        for number in (0, last)
+        {line["annotator"]: line["label"] for line in lines if int(line["again"]) == number} for number in (0, last)
     )
-    one = lines[0]
-    return Shared(one["image"], row, first, again, place.get(one["counts"], -1), place.get(one["was"], -1))
+    return Shared(lines[0]["image"], row, first, again, lines[0]["counts"], lines[0]["was"])

@@ -18,7 +18,7 @@ def sentence(found: Agreement) -> str:
     said = f"several people labelled {found.images:,} images, and said the same of {found.alike:,}{kappa}"
     if not found.disputes:
         return f"{said}; nothing is left to settle"
-    ties = sum(one.image.label < 0 for one in found.disputes)
+    ties = sum(not one.image.label for one in found.disputes)
     return (
         f"{said}; to settle: {len(found.disputes):,} ({ties:,} of these have no label until then; "
         "python -m stages.show health --disagreements FOLDER hands them out)"

@@ -47,7 +47,7 @@ def test_what_people_differ_about_is_handed_out_without_names_and_settled_by_one
     given = give(answers.read_all(tmp_path / "labels").labelled, names, labels, CLASSES)
     assert given.labels[[1, 3]].tolist() == [-1, 1]
     votes.write(tmp_path / "votes.csv", given, names)
-    shared = votes.read(tmp_path / "votes.csv", CLASSES)
+    shared = votes.read(tmp_path / "votes.csv")
     told = Images(train.packed, raw, names, given.labels, train.parts)
     handed = disputed(examine(told, test, features, CLASSES, 0, shared), "shots", "simclr", 0, 5)
     (task,) = handed.tasks

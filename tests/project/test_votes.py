@@ -19,18 +19,17 @@ def test_votes_are_read_as_they_were_given(tmp_path: Path) -> None:
     said += [("3.png", "dog", "", "eva"), ("3.png", "-x", "", "max"), ("3.png", "cat", "dog", "pia")]
     given = give([Answer(image, label, "", was, who) for image, label, was, who in said], NAMES, np.full(3, -1), [])
     votes.write(tmp_path / "votes.csv", given, NAMES)
-    assert given.classes == ["-x", "cat", "dog"]
-    assert votes.read(tmp_path / "votes.csv", given.classes) == [
-        Shared("=1.png", 0, {"eva": 1, "(no name)": 2}, {"eva": 1, "(no name)": 2}, -1, 1),
-        Shared("3.png", 2, {"eva": 2, "max": 0}, {"pia": 1}, 1, -1),
+    assert given.classes == ["cat", "dog"]  # what was settled otherwise is none
+    eva, pia = {"eva": "cat", "(no name)": "dog"}, {"pia": "cat"}
+    assert votes.read(tmp_path / "votes.csv") == [
+        Shared("=1.png", 0, eva, eva, "", "cat"),
+        Shared("3.png", 2, {"eva": "dog", "max": "-x"}, pia, "cat", ""),
     ]
-    # of classes that are not kept nothing counts
-    assert votes.read(tmp_path / "votes.csv", ["cat"])[1].first == {"eva": -1, "max": -1}
 
 
 def test_without_votes_there_is_nothing_to_tell(tmp_path: Path) -> None:
     votes.write(tmp_path / "votes.csv", None, NAMES)
-    assert votes.read(tmp_path / "votes.csv", ["cat"]) == votes.read(tmp_path / "gone.csv", []) == []
+    assert votes.read(tmp_path / "votes.csv") == votes.read(tmp_path / "gone.csv") == []
     (tmp_path / "votes.csv").write_text("row\nx\n")
     with pytest.raises(UserError, match=r"votes\.csv"):
-        votes.read(tmp_path / "votes.csv", ["cat"])
+        votes.read(tmp_path / "votes.csv")
