@@ -30,14 +30,15 @@ def split(
     settings: parts.Settings,
     raw: Path,
     target: Path,
-    check: Callable[[list[str], np.ndarray], None] | None = None,
+    check: Callable[[list[str], np.ndarray], str | None] | None = None,
     answered: Path | None = None,
     audited: int = 0,
 ) -> None:
     """Reads the folder `raw` that download wrote and writes the folder `target`. Raises UserError.
 
-    `check` is handed the classes and the labels of the pool before anything is written; `answered` is the file or
-    folder of what people answered; `audited` images of the pool are set aside to judge models.
+    `check` is handed the classes and the labels of the pool before anything is written, and may have a line to say;
+    `answered` is the file or folder of what people answered; `audited` images of the pool are set aside to judge
+    models.
     """
     facts = kept.read_json(raw / "description.json", "classes", "size")
     own = kept.array(raw / "train" / "labels.npy", "i", 1)
@@ -72,8 +73,8 @@ def split(
     if (left := len(result.pool.indices)) < 2:
         way = "images are chosen among others and learnt by others: lower split.validation, or give more images"
         raise UserError(f"{left or 'no'} image is left for the pool; {way}")
-    if check is not None:
-        check(result.classes, result.pool.labels)
+    if check is not None and (short := check(result.classes, result.pool.labels)):
+        print(short)
     # what is learnt without labels is learnt from the audited images, too
     mean, std = parts.mean_and_std(layout.packed(raw / "train"), result.seen().indices)
     rows_of = {"pool": result.pool, "audit": result.audit, "validation": result.validation, "test": result.test}

@@ -260,6 +260,16 @@ def test_several_people_are_heard_and_what_they_differ_about_is_kept(
     ]
 
 
+def test_a_budget_above_the_answers_is_said(flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    short = (
+        "labels.budget=5: with the answers of labels.csv 2 images of the pool have a label, and all of these are told"
+    )
+    answered = table(tmp_path / "labels.csv", "owl", "ant")
+    for line in (short, None):
+        split.split(settings(validation=0), flat, layout.SPLIT, lambda *_, line=line: line, answered)
+        assert (short in capsys.readouterr().out.splitlines()) is (line is not None)
+
+
 def test_a_class_that_judges_alone_is_named(flat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     split.split(settings(validation=0), flat, layout.SPLIT, audited=5)
     judging = layout.part("audit").indices.tolist()

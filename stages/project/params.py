@@ -208,12 +208,14 @@ class Params:
                 takes_not = f"encoder {block.encoder}, built for {size} px, takes no images of {other} px"
                 raise UserError(f"{FILE}: pretrain.{name}: {takes_not}; give null for its own size, or another encoder")
 
-    def check_data(self, classes: list[str], labels: np.ndarray) -> None:
+    def check_data(self, classes: list[str], labels: np.ndarray) -> str | None:
         """What can be checked only once the data are split into classes and a pool of these labels, int64 [N], and
-        should be before any training. Raises UserError."""
+        should be before any training. Raises UserError; returns a line where the budget is more than people answered.
+        """
         if classes:
             self.check_classes(classes)
         self.labels.check(labels, classes)
+        return self.labels.short(labels, len(classes)) if (labels >= 0).any() else None
 
     def check_classes(self, classes: list[str]) -> None:
         """What can be checked only once the classes are known. Raises UserError."""

@@ -71,7 +71,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
 
     `file`: what people answered, a file or a folder, or data/none for none. With answers a number or a share takes the
     first images of the ranking that have a label, for they may be answers to another ranking, and all if they are
-    fewer: people leave empty what nobody can tell.
+    fewer, in all or of a class: nobody can tell what some images are.
 
     `audit`: so many images, drawn from the pool uniformly, judge models and train none; people label them among the
     others, on top of the budget.
@@ -102,7 +102,8 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         """The images whose labels the budget buys, in the order of the ranking.
 
         ranking: int64 [N], the pool from first to last; labels: int64 [N], true classes, -1 unknown.
-        Returns int64 [n]; images without a label are left out. Raises UserError where a class has too few.
+        Returns int64 [n]; images without a label are left out. Raises UserError where a class has too few, but for
+        answers of people.
         """
         count = self.count(len(ranking), classes)
         if self.budget.of != "class":
@@ -111,7 +112,8 @@ class Labels(BaseModel, extra="forbid", frozen=True):
             chosen = ranking[:count]
             return chosen[labels[chosen] >= 0]
         each = count // classes
-        self._check_each(labels, [f"{number} (from 0)" for number in range(classes)], each)
+        if self.answers is None:
+            self._check_each(labels, [f"{number} (from 0)" for number in range(classes)], each)
         ranked = labels[ranking]
         return ranking[np.sort(np.concatenate([np.flatnonzero(ranked == c)[:each] for c in range(classes)]))]
 
@@ -119,7 +121,7 @@ class Labels(BaseModel, extra="forbid", frozen=True):
         """Raises UserError for what the pool cannot give; labels: int64 [N], true classes, -1 unknown. A class may yet
         get labels where some image has none."""
         count = self.count(len(labels), len(classes))
-        if self.budget.of == "class" and (labels >= 0).all():
+        if self.budget.of == "class" and self.answers is None and (labels >= 0).all():
             self._check_each(labels, classes, count // len(classes))
 
     def _check_each(self, labels: np.ndarray, classes: Sequence[str], each: int) -> None:
@@ -142,11 +144,15 @@ class Labels(BaseModel, extra="forbid", frozen=True):
 
     def short(self, labels: np.ndarray, classes: int) -> str | None:
         """A line where people gave fewer answers than the budget buys; labels: int64 [N], of the pool."""
-        answered = int((labels >= 0).sum())
-        wanted = self.count(len(labels), classes)
-        if self.answers is None or self.budget.of == "class" or answered >= wanted or wanted == len(labels):
+        answered, wanted = int((labels >= 0).sum()), self.count(len(labels), classes)
+        if self.answers is None or wanted == len(labels):
             return None
-        said = (
-            f"labels.budget={self.budget}: with the answers of {self.file} {answered:,} images of the pool have a label"
-        )
-        return f"{said}, and all of these are told"
+        if self.budget.of == "class":
+            few = int((np.bincount(labels[labels >= 0], minlength=classes) < wanted // classes).sum())
+            said = f"{few} of {classes} classes have fewer labels in the pool"
+        else:
+            few = answered < wanted
+            said = f"{answered:,} images of the pool have a label"
+        if not few:
+            return None
+        return f"labels.budget={self.budget}: with the answers of {self.file} {said}, and all of these are told"

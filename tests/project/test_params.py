@@ -322,7 +322,14 @@ def test_what_the_data_cannot_give_is_refused(key: str, value: Any, said: str) -
 
 
 def test_data_without_classes_are_not_held_against_them() -> None:
-    Params(changed("labels.budget", 10)).check_data([], np.full(100, -1))
+    assert Params(changed("labels.budget", 10)).check_data([], np.full(100, -1)) is None
+
+
+def test_a_budget_above_the_answers_is_no_mistake() -> None:
+    parameters = Params(changed("labels.file", "labels.csv", changed("labels.budget", 10)))
+    said = parameters.check_data([], np.array([0] * 9 + [-1] * 91))
+    assert said is not None and said.startswith("labels.budget=10: with the answers of labels.csv 9 images of the pool")
+    assert parameters.check_data([], np.array([0] * 10 + [-1] * 90)) is None
 
 
 @pytest.mark.parametrize("name", ["params.yaml", *preset.names()])

@@ -88,6 +88,16 @@ def test_of_fewer_answers_than_the_budget_all_are_told_and_a_line_says_so(value:
     assert budget(4).short(ANSWERED, 2) is None
 
 
+def test_of_a_class_with_fewer_answers_than_its_budget_all_are_told() -> None:
+    labels = budget("2/class", "answers.csv")
+    full = np.array([0, 0, 0, 1])
+    labels.check(full, ["ant", "owl"])
+    assert list(labels.bought(np.array([2, 3, 1, 0]), full[:4], 2)) == [2, 3, 1]
+    said = "with the answers of answers.csv 1 of 2 classes have fewer labels in the pool, and all of these are told"
+    assert labels.short(np.array([0, 0, 0, 1, -1]), 2) == f"labels.budget=2/class: {said}"
+    assert labels.short(np.array([0, 0, 0, 1, 1]), 2) is None
+
+
 def test_a_class_with_too_few_is_named_once_the_labels_are_known() -> None:
     labels = np.array([0, 0, 0, 1])
     with pytest.raises(UserError, match=r"labels\.budget=2/class: class owl has only 1 labelled images in the pool"):
