@@ -77,14 +77,14 @@ def _annotated(task: dict[str, Any], where: str) -> Iterator[tuple[str, str]]:
         for result in annotation["result"]:
             name = result["from_name"]
             if name == ANSWER:
-                yield from ((tidy(text), annotator) for text in _texts(result["value"]))
+                yield from ((tidy(text), annotator) for text in texts(result["value"]))
             elif name != CLUSTER:
                 raise UserError(f"{where}: an answer named {name}, not {ANSWER}; label with config.xml")
 
 
 def _minimal(task: dict[str, Any]) -> Iterator[tuple[str, str]]:
     annotator = _annotator(task.get(ANNOTATOR))
-    return ((tidy(text), annotator) for text in _texts(task.get(ANSWER)))
+    return ((tidy(text), annotator) for text in texts(task.get(ANSWER)))
 
 
 def _annotator(who: Any) -> str:
@@ -100,12 +100,13 @@ def _answered_elsewhere(task: dict[str, Any]) -> bool:
     return "data" not in task and task.get(ANSWER) is None and any(others.values())
 
 
-def _texts(value: Any) -> list[str]:
-    """The texts of a value: of choices or of a text field, several, one by itself, or none."""
+def texts(value: Any) -> list[str]:
+    """The texts of a value: of choices or of a text field, several, one by itself, or none. Raises KeyError or
+    TypeError for another value."""
     if value is None:
         return []
     if isinstance(value, str):
         return [value]
     if isinstance(value, list):
-        return [text for one in value for text in _texts(one)]
-    return _texts(value["choices"] if "choices" in value else value["text"])
+        return [text for one in value for text in texts(one)]
+    return texts(value["choices"] if "choices" in value else value["text"])

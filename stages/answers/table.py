@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from stages.answers._answer import ANNOTATOR, VOTES, WAS, Answer, text_of, tidy
+from stages.answers import _studio_table
+from stages.answers._answer import ANNOTATOR, LARGEST, VOTES, WAS, Answer, text_of, tidy
 from stages.base.cells import unguarded
 from stages.base.errors import UserError
 
@@ -41,11 +42,19 @@ def read(path: Path) -> tuple[list[Answer], list[str]]:
                 raise UserError(f"{where}: {len(row)} columns, where the head has {len(head)}; mend or remove the line")
             yield where, row + [""] * (len(head) - len(row))
 
+    theirs = _studio_table.is_one(head)
+    # a picture may stand in a cell
+    most = csv.field_size_limit(LARGEST) if theirs else csv.field_size_limit()
     try:
         next(reader)
+        if theirs:
+            found, _ = answered(path, _studio_table.HEAD, _studio_table.rows(head, rows(), SKIPPED))
+            return found, [_studio_table.lost(path)]
         return answered(path, head, rows())
     except csv.Error as error:
         raise UserError(f"{path}, line {lines + reader.line_num}: not CSV: {error}; mend or remove the line") from None
+    finally:
+        csv.field_size_limit(most)
 
 
 def answered(
@@ -96,8 +105,9 @@ def _head(text: str, path: Path, line: int) -> tuple[str, list[str]]:
             names = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
         except csv.Error as error:
             raise UserError(f"{path}, line {line}: not CSV: {error}; mend the line") from None
-        if {"annotation_id", "lead_time"} <= set(names):
-            raise UserError(f"{path}: Label Studio's {path.suffix[1:].upper()}; export it from there as JSON")
+        if _studio_table.is_one(names):
+            _studio_table.check(path, names)
+            return separator, names
         if all(names.count(name) == 1 for name in WANTED):
             return separator, names
     wanted = "the first line must name the columns image and label, each once"

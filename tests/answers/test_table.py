@@ -78,14 +78,18 @@ def test_a_row_may_end_early_as_spreadsheets_leave_out_empty_last_cells(tmp_path
         ("image,label,label\n1.png,cat,dog\n", "line 1: the first line must name"),
         ('"image,rank,label";\n"1.png,1,";cat\n', "line 1: the first line must name"),
         ("", "line 1: the first line must name"),
-        ('"annotation_id","image","label","lead_time"\n7,"data:x","cat",1\n', "export it from there as JSON"),
+        ('"annotation_id","image","label","lead_time"\n7,"data:x","cat",1\n', "no column path; import the tasks.json"),
+        (
+            '"annotation_id","image","path","lead_time"\n7,"data:x","1.png",1\n',
+            "no column label; label with config.xml",
+        ),
         ("image,label\n1.png,cat\n2.png,Küche\n".encode("latin-1"), r"line 3: not UTF-8; save it as UTF-8 \(in Excel"),
         ("image,label\n1.png,cat\n".encode("utf-16"), "line 1: not UTF-8"),
         ("x" * 200_000 + ",label\n", "line 1: not CSV: field larger than"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_its_line(tmp_path: Path, text: str | bytes, said: str) -> None:
-    with pytest.raises(UserError, match=rf"labels\.csv(, |: Label Studio's CSV; ){said}"):
+    with pytest.raises(UserError, match=rf"labels\.csv(, |: ){said}"):
         found(tmp_path / "labels.csv", text)
 
 
