@@ -1,11 +1,12 @@
 """A ranking of the pool by one strategy, for each seed, and how good the choice is.
 
-`python -m stages.select <strategy>` reads the features that the strategy names; the labels of the pool, and the
-validation images' features and labels, only for the quality, after the choice. Writes data/selection/<strategy>/:
-ranking.npy int64 [seeds, n] (the chosen first, then the others in random order), clusters.npy int64 [seeds, n] (-1 for
-noise, and for a strategy without clusters), chosen.csv (the files to label, the first first, for each seed, each with
-its cluster and why it was chosen), quality.json, and curve.json where the strategy read a parameter of its own off a
-curve.
+`python -m stages.select <strategy>` reads the features that the strategy names; which images of the pool have a label
+already, or were left without one, beside which the strategy chooses as many as labels.budget leaves; the labels of the
+pool, and the validation images' features and labels, only for the quality, after the choice. Writes
+data/selection/<strategy>/: ranking.npy int64 [seeds, n] (the labelled first, in the order in which the strategy would
+have chosen them, then the chosen, then the others in random order), clusters.npy int64 [seeds, n] (-1 for noise, and
+for a strategy without clusters), chosen.csv (the files to label, the first first, for each seed, each with its cluster
+and why it was chosen), quality.json, and curve.json where the strategy read a parameter of its own off a curve.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from stages.geometry.neighbours import nearest
 from stages.measures.choice import quality
 from stages.measures.worth import worth
 from stages.project import former, kept, layout, params
-from stages.selection import Selection, choose, full_ranking, member
+from stages.selection import Selection, member, ranked
 from stages.training.device import pick
 
 AGREEMENT = ("homogeneity", "completeness", "v_measure", "ari", "ami", "nmi")  # of clusters with classes
@@ -50,7 +51,12 @@ def main() -> None:
     radius = _radius(settings.extractor)
 
     strategy = member(settings.strategy)
-    selections = choose(strategy, features, budget, settings, first=pool.first, seeds=parameters.seeds, device=device)
+    labelled, skipped = layout.answered(len(features))
+    known = {"labelled": labelled, "skipped": skipped}
+    found = ranked(
+        strategy, features, budget, settings, first=pool.first, **known, seeds=parameters.seeds, device=device
+    )
+    selections, rankings = zip(*found, strict=True)
     # a photo that stands in the pool sixty times is one to cover
     once = np.flatnonzero(pool.first == np.arange(len(pool.first)))
     points = torch.from_numpy(features).to(device)
@@ -73,11 +79,13 @@ def main() -> None:
         figures.append(dict(seed=seed, **selection.figures, **one, **value, coverage_radius=radius))
         said = [*selection.notes, *said, *more]
         if one["left_out"]:
-            said = [*said, f"seed {seed}: {one['left_out']} of the {budget} images chosen have no label"]
+            said = [
+                *said,
+                f"seed {seed}: {one['left_out']} of the {len(selection.indices)} images chosen have no label",
+            ]
         notes += [note for note in said if note not in notes]
 
     n = len(features)
-    rankings = [full_ranking(s, pool.first, seed) for s, seed in zip(selections, parameters.seeds, strict=True)]
     none = np.full(n, -1, dtype=np.int64)
     with whole_folder(layout.SELECTION / name) as folder:
         np.save(folder / "ranking.npy", np.stack(rankings))
@@ -90,12 +98,14 @@ def main() -> None:
             [row for seed, one in zip(parameters.seeds, selections, strict=True) for row in _chosen(seed, one, names)],
         )
         layout.write_json(
-            folder / "quality.json", {"strategy": name, "budget": budget, "seeds": figures, "notes": notes}
+            folder / "quality.json",
+            {"strategy": name, "budget": budget, "labelled": len(labelled), "seeds": figures, "notes": notes},
         )
         # of the first seed, as other pictures of one seed are
         if (curve := selections[0].curve) is not None:
             layout.write_json(folder / "curve.json", asdict(curve) | {"x": curve.x.tolist(), "y": curve.y.tolist()})
-    print(f"{name}: {budget} of {n} images, balance {', '.join(_shown(one['balance']) for one in figures)}")
+    beside = f", {len(labelled):,} labelled already" if len(labelled) else ""
+    print(f"{name}: {budget} of {n} images{beside}, balance {', '.join(_shown(one['balance']) for one in figures)}")
     if selections[0].clusters is not None:
         for figure in dict.fromkeys([*selections[0].figures, *AGREEMENT]):
             if any(one[figure] is not None for one in figures):

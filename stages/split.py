@@ -1,11 +1,12 @@
 """Splits the raw images into pool, validation and test, by row numbers; the images stay where they are.
 
-The labels that people gave, labels.file, are put in here: from now on they are labels as any others.
+The labels that people gave, labels.file, are put in here: from now on they are labels as any others. answered.npz says
+which images of the pool have one, and which people left without: all that `select` may know of labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def split(
     facts = kept.read_json(raw / "description.json", "classes", "size")
     own = kept.array(raw / "train" / "labels.npy", "i", 1)
     test = kept.array(raw / "test" / "labels.npy", "i", 1)
+    looked_at = np.zeros(0, np.int64), np.zeros(0, np.int64)
     # a list of names also says which classes there are where the data set has none
     named = settings.classes if isinstance(settings.classes, list) else []
     train, classes, given = own, facts["classes"] or named, None
@@ -54,6 +56,7 @@ def split(
             raise UserError(f"labels.file={answered}: no label in it{seen}; fill in the column label, or set data/none")
         given = give(returned.labelled, names, own, classes)
         train, classes = given.labels, given.classes
+        looked_at = _places(returned, names)
         new, others = (np.count_nonzero((train != own) & which) for which in (own < 0, own >= 0))
         print(f"{answered}: labels of {new:,} images that had none{_left(returned)}")
         if others:
@@ -102,6 +105,8 @@ def split(
         layout.write_json(folder / "description.json", description)
         votes.write(folder / "votes.csv", given, names)
         _pretraining_pool(result, own, facts, mean, std).write(folder / layout.SEEN.name)
+        labelled, skipped = _answered(result.pool, own, looked_at)
+        np.savez(folder / layout.ANSWERED.name, labelled=labelled, skipped=skipped)
     sizes = ", ".join(f"{len(rows.indices):,} {name}" for name, rows in rows_of.items() if shown(name))
     print(f"{target}: {sizes} images of {len(result.classes)} classes")
     if said := _said(copies):
@@ -115,6 +120,25 @@ def _left(returned: answers.Returned) -> str:
     left = {one.image for one in returned.answers} - {one.image for one in returned.labelled}
     were, stay = ("was", "stays") if len(left) == 1 else ("were", "stay")
     return f"; {len(left):,} {were} left without, and {stay} unlabelled" if left else ""
+
+
+def _places(returned: answers.Returned, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The training images that people gave a label, and those that they left without, int64 each."""
+    images = answers.Images(names)
+    rows = [(images.find(one.image), bool(one.label)) for one in returned.answers]
+    found = [np.array([row for row, label in rows if row is not None and label == kind], int) for kind in (True, False)]
+    return np.unique(found[0]), np.setdiff1d(found[1], found[0])
+
+
+def _answered(
+    pool: parts.Rows, own: np.ndarray, looked_at: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The places in the pool of the images that need no label, and of those that people left without. Where the data
+    set has labels `own` for some, these need none; where it has one for each, it is a rehearsal, and none counts."""
+    labelled = np.isin(pool.indices, looked_at[0])
+    if (own[pool.indices] < 0).any():
+        labelled |= pool.labels >= 0
+    return np.flatnonzero(labelled), np.flatnonzero(np.isin(pool.indices, looked_at[1]) & ~labelled)
 
 
 def _copies(keys: dict[str, list[bytes]]) -> dict[str, int]:

@@ -18,7 +18,7 @@ from stages.base import families
 from stages.base.errors import UserError
 from stages.measures.radius import common_radius
 from stages.project import kept, layout, params
-from stages.selection import Selection, choose, full_ranking
+from stages.selection import NONE, Selection, choose, full_ranking
 from stages.supervision.budget import Labels
 from stages.training.device import Compute
 from tests.blocks import settings
@@ -42,6 +42,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     give_features((np.eye(3)[labels] + noise).astype(np.float32))
     labels[-6:] = -1
     give_labels(labels)
+    give_answered([])
     give_validation(np.arange(9) % 3)
     (layout.RAW / "train").mkdir(parents=True)
     np.save(layout.RAW / "train" / "names.npy", np.array([f"photo-{i}.jpg" for i in range(IMAGES)]))
@@ -61,6 +62,10 @@ def give_features(features: np.ndarray, first: np.ndarray | None = None) -> None
 def give_labels(labels: np.ndarray) -> None:
     layout.SPLIT.mkdir(parents=True, exist_ok=True)
     np.savez(layout.SPLIT / "pool.npz", indices=np.arange(len(labels)), labels=labels, first=np.arange(len(labels)))
+
+
+def give_answered(labelled: list[int], skipped: list[int] | None = None) -> None:
+    np.savez(layout.ANSWERED, labelled=np.array(labelled, int), skipped=np.array(skipped or [], int))
 
 
 def give_validation(labels: np.ndarray) -> None:
@@ -114,6 +119,8 @@ def test_says_of_each_file_its_cluster_and_why_it_was_chosen(
         np.load(layout.FEATURES / "any" / "pool.npy"),
         9,
         strategies()[name],
+        labelled=NONE,
+        skipped=NONE,
         first=np.arange(IMAGES),
         seeds=[3],
         device=torch.device("cpu"),
@@ -308,10 +315,10 @@ def test_a_wrong_call_is_refused(arguments: list[str], monkeypatch: pytest.Monke
 
 def test_full_ranking_keeps_the_order_of_the_chosen() -> None:
     chosen = Selection(np.array([7, 2, 5]), None)
-    ranking = full_ranking(chosen, np.arange(10), seed=0)
+    ranking = full_ranking(chosen.indices, np.arange(10), seed=0)
     assert ranking[:3].tolist() == [7, 2, 5] and sorted(ranking.tolist()) == list(range(10))
-    assert ranking.tolist() == full_ranking(chosen, np.arange(10), seed=0).tolist()
-    assert ranking.tolist() != full_ranking(chosen, np.arange(10), seed=1).tolist()
+    assert ranking.tolist() == full_ranking(chosen.indices, np.arange(10), seed=0).tolist()
+    assert ranking.tolist() != full_ranking(chosen.indices, np.arange(10), seed=1).tolist()
 
 
 def photos(monkeypatch: pytest.MonkeyPatch, of: np.ndarray) -> None:
@@ -348,3 +355,23 @@ def test_features_that_tell_nothing_apart_have_no_coverage(project: Path, monkey
     assert [one["coverage"] for one in said["seeds"]] == [None, None]
     assert said["notes"][0].startswith("features: 99 images have those of another, though the pictures differ")
     assert "coverage: most pictures have the same features as others; take another extractor" in said["notes"]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_what_is_labelled_comes_first_and_what_was_skipped_last(
+    name: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    give_answered([4, 7, 31, 50], [5, 6])
+    rankings = np.load(stage(name, monkeypatch) / "ranking.npy")
+    assert "9 of 60 images, 4 labelled already" in capsys.readouterr().out
+    for ranking in rankings:
+        assert sorted(ranking.tolist()) == list(range(IMAGES))
+        assert set(ranking[:4].tolist()) == {4, 7, 31, 50} and set(ranking[-2:].tolist()) == {5, 6}
+    assert kept.read_json(layout.SELECTION / name / "quality.json")["labelled"] == 4
+
+
+def test_answers_of_another_pool_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for labelled, skipped in (([IMAGES], []), ([-1], []), ([3], [3])):
+        give_answered(labelled, skipped)
+        with pytest.raises(UserError, match=r"answered.npz is broken .* run `dvc repro split`"):
+            stage("kmeans", monkeypatch)

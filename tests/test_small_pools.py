@@ -16,6 +16,7 @@ from stages import encoders
 from stages.acquisition import Candidates
 from stages.base import families
 from stages.base.errors import UserError
+from stages.selection import NONE
 from stages.supervision.exposure import Told, everything, fixed, gradual
 from stages.training.images import Images
 from stages.training.loop import Hardware, fit, seed_all
@@ -97,7 +98,9 @@ def test_it_chooses_with_any_number_allowed(member: str) -> None:
 
 def chosen_or_said(member: str, settings: Any, points: np.ndarray, budget: int) -> None:
     try:
-        selection = families.load("selection", member).select(points, budget, settings, seed=0, device=CPU)
+        selection = families.load("selection", member).select(
+            points, budget, settings, labelled=NONE, seed=0, device=CPU
+        )
     except UserError as error:
         assert len(str(error).splitlines()) == 1
         return

@@ -144,6 +144,35 @@ def test_answers_beside_labels_of_the_data_set(raw: Path, tmp_path: Path) -> Non
     assert pool.labels.tolist() == [1] * 8 + [0] * 9 + [-1] * 4
 
 
+def looked_at(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of the pool's images that have a label, and of those that people left without."""
+    found, pool = np.load(folder / "answered.npz"), np.load(folder / "pool.npz")["indices"]
+    return tuple([f"{row}.png" for row in pool[found[name]]] for name in ("labelled", "skipped"))  # type: ignore[return-value]
+
+
+def test_select_is_told_which_images_have_a_label(flat: Path, tmp_path: Path) -> None:
+    whole = settings(validation=0)
+    split.split(whole, flat, tmp_path / "split")
+    assert looked_at(tmp_path / "split") == ([], [])
+    answers = table(tmp_path / "labels.csv", "ant", "?", "bee", "bee", "")
+    split.split(whole, flat, tmp_path / "split", answered=answers)
+    assert looked_at(tmp_path / "split") == (["0.png", "2.png", "3.png"], ["1.png"])
+    # an audited image is of no pool, whoever has labelled it
+    every = table(tmp_path / "labels.csv", *["ant", "bee"] * 15)
+    split.split(whole, flat, tmp_path / "split", answered=every, audited=6)
+    assert len(looked_at(tmp_path / "split")[0]) == 24
+
+
+def test_in_a_rehearsal_no_image_has_a_label(raw: Path, tmp_path: Path) -> None:
+    whole = settings(validation=0)
+    # six images are without
+    split.split(whole, raw, tmp_path / "split")
+    assert looked_at(tmp_path / "split")[0] == [f"{row}.png" for row in range(24)]
+    np.save(raw / "train" / "labels.npy", np.repeat([0, 1, 2], 10))
+    split.split(whole, raw, tmp_path / "split")
+    assert looked_at(tmp_path / "split") == ([], [])
+
+
 def test_a_refused_answer_leaves_nothing(flat: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("image,label\n99.png,owl\n")
     with pytest.raises(UserError, match=r"labels\.csv, line 2: no training image '99\.png'"):

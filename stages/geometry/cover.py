@@ -101,9 +101,9 @@ class Balls:
         return torch.arange(len(self._points), device=self._points.device)
 
 
-def max_cover(balls: Balls, count: int, rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The centres of balls that cover most points: int64 [count], in order, and how many points each covers that those
-    before it do not, int64 [count].
+def max_cover(balls: Balls, count: int, rank: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The centres of balls that cover most points beside those `given`, int64 [m], distinct: int64 [count], in order,
+    and how many points each covers that those before it and the given do not, int64 [count].
 
     Greedy, thus within 1 - 1/e of the most that can be covered (Nemhauser, Wolsey and Fisher, 1978). rank: int64 [n], a
     permutation; of equals, such as all that are left when everything is covered, the highest comes first.
@@ -112,6 +112,11 @@ def max_cover(balls: Balls, count: int, rank: np.ndarray) -> tuple[np.ndarray, n
     score = balls.sizes * n + rank
     uncovered = np.ones(n, dtype=bool)
     picks, gains = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+    if len(given):
+        for index in given:
+            uncovered[balls.of(index)] = False
+        score -= n * balls.holding(np.flatnonzero(~uncovered))
+        score[given] = np.iinfo(np.int64).min // 2
     for place in range(count):
         pick = int(score.argmax())
         ball = balls.of(pick)

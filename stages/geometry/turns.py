@@ -12,6 +12,22 @@ def by_turns(clusters: np.ndarray, order: np.ndarray, budget: int, taken: np.nda
     clusters: int64 [n], -1 is in none and never chosen; order: [n], the lowest of a cluster comes first, ties by the
     lower index; taken: bool [n], images that are chosen already, which count as given by their clusters.
     """
+    untaken, own, turn, sizes = _in_turn(clusters, order, taken)
+    return untaken[np.lexsort((own, -sizes, turn))][:budget].astype(np.int64)
+
+
+def by_shares(clusters: np.ndarray, order: np.ndarray, budget: int, taken: np.ndarray | None = None) -> np.ndarray:
+    """The same, but that clusters give in proportion to their sizes, at any budget: by the rule of Sainte-Lague, in
+    which the k-th image of a cluster of s comes at (k - 1/2) / s, ties to the larger cluster."""
+    untaken, own, turn, sizes = _in_turn(clusters, order, taken)
+    return untaken[np.lexsort((own, -sizes, (turn + 0.5) / sizes))][:budget].astype(np.int64)
+
+
+def _in_turn(
+    clusters: np.ndarray, order: np.ndarray, taken: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The images that are in a cluster and not taken, cluster by cluster; of each its cluster, how many of that come
+    before it, and how many images the cluster has."""
     inside = clusters >= 0
     taken = np.zeros_like(inside) if taken is None else taken
     sizes = np.bincount(clusters[inside])
@@ -19,16 +35,4 @@ def by_turns(clusters: np.ndarray, order: np.ndarray, budget: int, taken: np.nda
     untaken = np.flatnonzero(inside & ~taken)
     untaken = untaken[np.lexsort((order[untaken], clusters[untaken]))]  # stable
     own = clusters[untaken]
-    turn = given[own] + np.arange(len(own)) - np.searchsorted(own, own)
-    return untaken[np.lexsort((own, -sizes[own], turn))][:budget].astype(np.int64)
-
-
-def by_shares(clusters: np.ndarray, order: np.ndarray, budget: int) -> np.ndarray:
-    """The same, but that clusters give in proportion to their sizes, at any budget: by the rule of Sainte-Lague, in
-    which the k-th image of a cluster of s comes at (k - 1/2) / s, ties to the larger cluster."""
-    inside = np.flatnonzero(clusters >= 0)
-    inside = inside[np.lexsort((order[inside], clusters[inside]))]
-    own = clusters[inside]
-    sizes = np.bincount(own)[own]
-    turn = np.arange(len(own)) - np.searchsorted(own, own)
-    return inside[np.lexsort((own, -sizes, (turn + 0.5) / sizes))][:budget].astype(np.int64)
+    return untaken, own, given[own] + np.arange(len(own)) - np.searchsorted(own, own), sizes[own]

@@ -15,9 +15,9 @@ from stages.base.files import whole_folder
 from stages.base.litter import of_system
 from stages.handout import label_studio, page, sheet, table
 from stages.handout.pictures import Picture, picture
-from stages.handout.task import Handout, Origin, Task, arrange, beside
+from stages.handout.task import Handout, Origin, Task, arrange
 
-__all__ = ["Handout", "Origin", "Picture", "Task", "arrange", "beside", "check", "picture", "write"]
+__all__ = ["Handout", "Origin", "Picture", "Task", "arrange", "check", "picture", "write"]
 
 _FILES = ("index.html", "labels.csv", "tasks.json", "config.xml")
 

@@ -15,7 +15,7 @@ from stages.answers import Answer, Images
 from stages.base import draws
 from stages.geometry.copies import repeats
 from stages.handout.pictures import Reader, pictured
-from stages.handout.task import Handout, Origin, Task, arrange, beside
+from stages.handout.task import Handout, Origin, Task, arrange
 from stages.handout.trained import Trained
 
 
@@ -95,9 +95,9 @@ def hand_out(
     int64 [n], by which models are to be judged: all in an order drawn at random then, with nothing beside them that
     says which are which.
 
-    The choice decides which, but for those last that resemble what is labelled (`beside`); or `trained` does, if it
-    asks. Its guesses go with the tasks in any case. read: gives the originals, as `pictured` wants it. Raises UserError
-    for a model whose figures are not finite.
+    The choice, which was made beside what was labelled then, decides which; or `trained` does, if it asks. Its guesses
+    go with the tasks in any case. read: gives the originals, as `pictured` wants it. Raises UserError for a model whose
+    figures are not finite.
     """
     clusters = dict(zip(pool.names, choice.clusters.tolist(), strict=True))
     embedding = None
@@ -105,8 +105,7 @@ def hand_out(
         embedding = trained.embed(pool.packed, pool.indices)
         rows = _query(trained, embedding, pool, choice, done, count, origin.seed)
     else:
-        rows = [*beside(choice.rows, clusters, done.labelled), *_further(pool, choice)]
-        rows = _copies_last(rows, pool, done)
+        rows = _copies_last([*choice.rows, *_further(pool, choice)], pool, done)
     tasks = arrange(rows, clusters, done.all, count)
     places = pool.places([task.image for task in tasks])
     rows_of = pool.indices[places]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,25 +61,6 @@ class Handout:
         for place, one in enumerate(self.tasks):
             groups.setdefault(one.cluster, []).append(place)
         return list(groups.items())
-
-
-def beside(
-    rows: Sequence[dict[str, str]], clusters: Mapping[str, int], labelled: Collection[str]
-) -> list[dict[str, str]]:
-    """The rows of a choice, in their order but for those last whose place in their cluster a labelled image has taken:
-    a choice made anew knows nothing of labels, and would ask twice about the like.
-
-    rows: as `arrange` takes them. A labelled image that is not among the rows stands for one of its cluster, the last.
-    """
-    own = {row["image"] for row in rows}
-    taken = Counter(clusters[image] for image in labelled if image not in own and clusters.get(image, -1) >= 0)
-    first, last = list[dict[str, str]](), list[dict[str, str]]()
-    for row in reversed(rows):
-        cluster = clusters[row["image"]]
-        stands = row["image"] not in labelled and taken[cluster] > 0
-        taken[cluster] -= stands
-        (last if stands else first).append(row)
-    return [*reversed(first), *reversed(last)]
 
 
 def arrange(

@@ -20,6 +20,7 @@ CODE = DATA / "code"
 RAW = DATA / "raw"
 SPLIT = DATA / "split"
 SEEN = SPLIT / "seen.npz"
+ANSWERED = SPLIT / "answered.npz"
 ENCODERS = DATA / "encoders"
 FEATURES = DATA / "features"
 SELECTION = DATA / "selection"
@@ -72,6 +73,17 @@ def part(name: str) -> Part:
         if len({len(one) for one in found.values()}) != 1:
             raise ValueError("its arrays differ in length")
     return Part(RAW / ("test" if name == "test" else "train"), **found)
+
+
+def answered(pool_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places in the pool, int64 each, of the images that have a label already, none in a rehearsal, and of those
+    that people left without. Raises UserError where split has not written them, or for another pool."""
+    found = kept.arrays(ANSWERED, labelled=("i", 1), skipped=("i", 1))
+    both = np.concatenate([found["labelled"], found["skipped"]])
+    with kept.intact(ANSWERED):
+        if len(np.unique(both)) < len(both) or not ((both >= 0) & (both < pool_size)).all():
+            raise ValueError("its images are not those of the pool")
+    return found["labelled"], found["skipped"]
 
 
 def packed(raw: Path) -> np.ndarray:

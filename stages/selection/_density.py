@@ -17,7 +17,7 @@ from stages.base.errors import UserError
 from stages.base.numbers import Several
 from stages.geometry.silhouette import silhouette
 from stages.geometry.turns import by_shares, by_turns
-from stages.selection import Curve, Selection, check_budget, normalised
+from stages.selection import Curve, Selection, check, mask, normalised
 from stages.selection._reduction import Reduction, reduced
 
 LARGEST = 0.9  # a cluster of more than this share of the clustered images leaves the others next to nothing
@@ -57,30 +57,39 @@ Cluster = Callable[[Tensor, Block], Clustering]
 
 
 def select(
-    cluster: Cluster[Block], features: np.ndarray, budget: int, settings: Block, *, seed: int, device: torch.device
+    cluster: Cluster[Block],
+    features: np.ndarray,
+    budget: int,
+    settings: Block,
+    *,
+    labelled: np.ndarray,
+    seed: int,
+    device: torch.device,
 ) -> Selection:
-    """A selection from the clusters that `cluster(points, settings)` finds.
+    """A selection from the clusters that `cluster(points, settings)` finds, in which a labelled image counts as one
+    that its cluster gave.
 
     The reason of each image is its `distance` to the mean of its cluster, in the space of the clustering. Once the
     clusters have given all their images, noise is drawn from at random, and a note says so. Raises UserError for fewer
     than two clusters.
     """
-    check_budget(budget, features)
+    check(budget, features, labelled)
     # only UMAP changes with the seed: without it, the clusters of the seed before are those of this one
     clustering = _clustered(cluster, _Itself(features), settings, seed if settings.reduction == "umap" else 0, device)
     rng = draws.rng(seed, "selection.density")
     distances = _to_means(clustering.points, clustering.clusters)
     order = distances if settings.pick == "nearest" else rng.random(len(features))
     spread = by_turns if settings.balance == "even" else by_shares
-    indices = spread(clustering.clusters, order, budget)
+    taken = mask(labelled, len(features))
+    indices = spread(clustering.clusters, order, budget, taken)
     notes = []
     sizes = np.bincount(clustering.clusters[clustering.clusters >= 0])
     if sizes.max() > LARGEST * sizes.sum():
         notes.append(f"one of the {len(sizes)} clusters holds {sizes.max():,} of the {sizes.sum():,} images in any")
     if missing := budget - len(indices):
-        held = f"the clusters hold only {len(indices):,} images"
+        held = f"the clusters hold only {len(indices):,} images{' without a label' * bool(len(labelled))}"
         notes.append(f"{held}: {missing:,} of {budget:,} were drawn at random among noise")
-        noise = rng.permutation(np.flatnonzero(clustering.clusters < 0))
+        noise = rng.permutation(np.flatnonzero((clustering.clusters < 0) & ~taken))
         indices = np.concatenate([indices, noise[:missing]])
     reasons = {"distance": distances[indices]}
     return Selection(indices, clustering.clusters, reasons, clustering.figures, clustering.curve, tuple(notes))

@@ -14,8 +14,8 @@ import torch
 from pydantic import BaseModel
 
 from stages.base import draws
-from stages.geometry.k_centre import k_centre
-from stages.selection import Selection, check_budget, normalised
+from stages.geometry.k_centre import further, k_centre
+from stages.selection import Selection, check, normalised
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):
@@ -26,14 +26,21 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     normalise: bool
 
 
-def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
-    """The first image at random, then always the one farthest from all those chosen; the reason of each is its
-    `distance` to the nearest chosen before it, NaN for the first."""
-    check_budget(budget, features)
-    first = int(draws.rng(seed, "selection.coreset").integers(len(features)))
+def select(
+    features: np.ndarray, budget: int, settings: Settings, *, labelled: np.ndarray, seed: int, device: torch.device
+) -> Selection:
+    """Always the image farthest from all those labelled or chosen, the first at random where none is; the reason of
+    each is its `distance` to the nearest of them, NaN for the first at random."""
+    check(budget, features, labelled)
     points = torch.from_numpy(normalised(features, settings.normalise)).to(device)
-    picks = k_centre(points, budget, first=first)
-    return Selection(picks.cpu().numpy(), None, {"distance": _to_earlier(points[picks]).cpu().numpy()})
+    given = torch.from_numpy(labelled).to(device)
+    if len(labelled):
+        picks = further(points, budget, given)
+    else:
+        first = int(draws.rng(seed, "selection.coreset").integers(len(features)))
+        picks = k_centre(points, budget, first=first)
+    distances = _to_earlier(points[torch.cat([given, picks])])[len(given) :]
+    return Selection(picks.cpu().numpy(), None, {"distance": distances.cpu().numpy()})
 
 
 def _to_earlier(points: torch.Tensor) -> torch.Tensor:

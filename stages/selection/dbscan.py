@@ -27,10 +27,12 @@ class Settings(Density):
     eps: Distance | None
 
 
-def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
+def select(
+    features: np.ndarray, budget: int, settings: Settings, *, labelled: np.ndarray, seed: int, device: torch.device
+) -> Selection:
     """Clusters are as scikit-learn's DBSCAN has them, but that an image on the border of several is of the one whose
     dense image is nearest, and that zeros, of which a cosine says nothing, are copies of each other."""
-    return _density.select(cluster, features, budget, settings, seed=seed, device=device)
+    return _density.select(cluster, features, budget, settings, labelled=labelled, seed=seed, device=device)
 
 
 def cluster(points: Tensor, settings: Settings) -> Clustering:

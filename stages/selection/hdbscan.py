@@ -27,11 +27,13 @@ class Settings(Density):
     cluster_selection: Literal["eom", "leaf"]
 
 
-def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
+def select(
+    features: np.ndarray, budget: int, settings: Settings, *, labelled: np.ndarray, seed: int, device: torch.device
+) -> Selection:
     """Clusters are those of scikit-learn's HDBSCAN, up to its order of equal distances, on which they may depend. There
     are many, since one core distance counts towards several neighbours: its own clusters change with the images'
     order."""
-    return _density.select(cluster, features, budget, settings, seed=seed, device=device)
+    return _density.select(cluster, features, budget, settings, labelled=labelled, seed=seed, device=device)
 
 
 def cluster(points: Tensor, settings: Settings) -> Clustering:

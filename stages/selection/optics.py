@@ -23,9 +23,11 @@ class Settings(Density):
     min_cluster_size: Several | None
 
 
-def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
+def select(
+    features: np.ndarray, budget: int, settings: Settings, *, labelled: np.ndarray, seed: int, device: torch.device
+) -> Selection:
     """Clusters are those of scikit-learn's OPTICS by its method xi, with no bound on distances."""
-    return _density.select(cluster, features, budget, settings, seed=seed, device=device)
+    return _density.select(cluster, features, budget, settings, labelled=labelled, seed=seed, device=device)
 
 
 def cluster(points: Tensor, settings: Settings) -> Clustering:

@@ -17,7 +17,7 @@ from stages.base import draws
 from stages.base.numbers import Distance, Several, Share
 from stages.geometry.cover import Balls, max_cover, to_others
 from stages.geometry.kmeans import kmeans
-from stages.selection import Curve, Selection, check_budget, normalised
+from stages.selection import Curve, Selection, check, normalised
 
 POINTS = 256  # of the curve that is drawn
 
@@ -36,10 +36,12 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     radius: Distance | None
 
 
-def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
-    """The next image is the one whose ball holds most images that no ball chosen before holds: its reason,
-    `newly_covered`. Equals in random order, thus all that are left when everything is covered."""
-    check_budget(budget, features)
+def select(
+    features: np.ndarray, budget: int, settings: Settings, *, labelled: np.ndarray, seed: int, device: torch.device
+) -> Selection:
+    """The next image is the one whose ball holds most images that no ball labelled or chosen before holds: its
+    reason, `newly_covered`. Equals in random order, thus all that are left when everything is covered."""
+    check(budget, features, labelled)
     points = torch.from_numpy(normalised(features, settings.normalise)).to(device)
     _, clusters, _ = kmeans(points, min(settings.clusters, len(points)), seed=seed)
     apart = to_others(points, clusters)
@@ -47,12 +49,17 @@ def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, 
     radius = _radius(limits, settings.purity) if settings.radius is None else settings.radius
     balls = Balls(points, radius, clusters, apart)
     rank = draws.rng(seed, "selection.probcover").permutation(len(points))
-    indices, gains = max_cover(balls, budget, rank)
+    indices, gains = max_cover(balls, budget, rank, labelled)
+    covered = len(np.unique(np.concatenate([balls.of(one) for one in labelled]))) if len(labelled) else 0
     return Selection(
         indices,
         clusters.cpu().numpy(),
         {"newly_covered": gains.astype(np.float64)},
-        {"radius": radius, "purity": float((limits >= radius).mean()), "covered": float(gains.sum() / len(points))},
+        {
+            "radius": radius,
+            "purity": float((limits >= radius).mean()),
+            "covered": float((gains.sum() + covered) / len(points)),
+        },
         _curve(limits, radius),
         tuple(_notes(balls.sizes, gains, limits, settings)),
     )

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from stages.base import draws
-from stages.selection import Selection, check_budget
+from stages.selection import Selection, check, mask
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,10 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     extractor: str
 
 
-def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
-    """Without replacement. A smaller budget buys the first images of a larger one."""
-    check_budget(budget, features)
-    return Selection(draws.rng(seed, "selection.random").permutation(len(features))[:budget].astype(np.int64), None)
+def select(
+    features: np.ndarray, budget: int, settings: Settings, *, labelled: np.ndarray, seed: int, device: torch.device
+) -> Selection:
+    """Without replacement. A smaller budget buys the first images of a larger one, whatever is labelled."""
+    check(budget, features, labelled)
+    order = draws.rng(seed, "selection.random").permutation(len(features)).astype(np.int64)
+    return Selection(order[~mask(labelled, len(features))[order]][:budget], None)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from stages.base.numbers import Amount, AmountOrNone
 from stages.geometry.typicality import typical
-from stages.selection import Selection, check_budget, normalised
+from stages.selection import Selection, check, normalised
 
 
 class Settings(BaseModel, extra="forbid", frozen=True):
@@ -26,15 +26,17 @@ class Settings(BaseModel, extra="forbid", frozen=True):
     smallest: AmountOrNone
 
 
-def select(features: np.ndarray, budget: int, settings: Settings, *, seed: int, device: torch.device) -> Selection:
-    """The largest clusters first; with more labels than clusters, round after round. The reason of each is its
-    `typicality`."""
-    check_budget(budget, features)
+def select(
+    features: np.ndarray, budget: int, settings: Settings, *, labelled: np.ndarray, seed: int, device: torch.device
+) -> Selection:
+    """Of the clusters with the fewest labels the largest first; with more labels than clusters, round after round. The
+    reason of each is its `typicality`."""
+    check(budget, features, labelled)
     points = torch.from_numpy(normalised(features, settings.normalise)).to(device)
     indices, clusters, typicality = typical(
         points,
         budget,
-        torch.zeros(0, dtype=torch.int64, device=device),
+        torch.from_numpy(labelled).to(device),
         seed=seed,
         max_clusters=settings.max_clusters,
         neighbours=settings.neighbours,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from stages.base import draws
-from stages.selection import random
+from stages.selection import NONE, random
 from stages.splitting.stratify import held_out
 
 STAGES = Path(__file__).parent.parent.parent / "stages"
@@ -18,7 +18,9 @@ STAGES = Path(__file__).parent.parent.parent / "stages"
 def test_a_ranking_does_not_begin_with_what_a_split_holds_out() -> None:
     """[seed, label] of the split met [seed, salt] of the ranking: with class 1 alone they took the same images."""
     settings = random.Settings(strategy="random", extractor="pixels")
-    ranked = random.select(np.zeros((50, 1), np.float32), 50, settings, seed=0, device=torch.device("cpu")).indices
+    ranked = random.select(
+        np.zeros((50, 1), np.float32), 50, settings, labelled=NONE, seed=0, device=torch.device("cpu")
+    ).indices
     held = held_out(np.ones(50, np.int64), ["none", "all"], 0.2, 0, "split.validation")
     assert set(ranked[:10]) != set(np.flatnonzero(held))
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from stages.geometry.typicality import typical
-from stages.selection import Selection, probcover
+from stages.selection import NONE, Selection, probcover
 from tests.benchmarks.distances import features
 from tests.benchmarks.rows import Row, faster, timed
 
@@ -82,4 +82,4 @@ def choose(points: np.ndarray, budget: int, device: torch.device) -> Selection:
     settings = probcover.Settings(
         strategy="probcover", extractor="any", normalise=False, clusters=10, purity=0.95, radius=None
     )
-    return probcover.select(points, budget, settings, seed=0, device=device)
+    return probcover.select(points, budget, settings, labelled=NONE, seed=0, device=device)

@@ -10,6 +10,8 @@ from torch import Tensor
 from stages.geometry import cover
 from stages.geometry.cover import Balls, max_cover, to_others
 
+NONE = np.zeros(0, dtype=np.int64)
+
 
 def cloud(n: int, dims: int = 5) -> Tensor:
     return torch.randn(n, dims, generator=torch.Generator().manual_seed(0))
@@ -67,7 +69,7 @@ def test_same_picks_as_counting_anew_each_time(kept: int, monkeypatch: pytest.Mo
     monkeypatch.setattr(cover, "KEPT", kept)
     points = cloud(250)
     rank = np.random.default_rng(0).permutation(250)
-    picks, gains = max_cover(Balls(points, 1.5, *halves(points)), 250, rank)
+    picks, gains = max_cover(Balls(points, 1.5, *halves(points)), 250, rank, NONE)
     inside = (distances(points) < 1.5).numpy()
     covered, chosen = np.zeros(250, dtype=bool), []
     for pick, gain in zip(picks, gains, strict=True):
@@ -82,4 +84,4 @@ def test_same_picks_as_counting_anew_each_time(kept: int, monkeypatch: pytest.Mo
 def test_a_smaller_budget_buys_the_first_of_a_larger() -> None:
     points, rank = cloud(100), np.arange(100)
     balls = Balls(points, 1.0, *halves(points))
-    assert max_cover(balls, 5, rank)[0].tolist() == max_cover(balls, 50, rank)[0][:5].tolist()
+    assert max_cover(balls, 5, rank, NONE)[0].tolist() == max_cover(balls, 50, rank, NONE)[0][:5].tolist()

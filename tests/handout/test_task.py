@@ -1,4 +1,4 @@
-from stages.handout import Task, arrange, beside
+from stages.handout import Task, arrange
 
 CLUSTERS = {"a": 5, "b": 2, "c": 5, "d": -1, "e": 2, "f": 5}
 
@@ -35,20 +35,3 @@ def test_the_first_of_the_ranking_that_nobody_has_labelled() -> None:
 def test_without_clusters_by_rank_whatever_the_distances() -> None:
     none = dict.fromkeys("abcdef", -1)
     assert images(arrange(rows(a="3", b="2", c="1"), none, (), 6)) == "abcdef"
-
-
-def test_an_image_labelled_before_stands_for_one_of_its_cluster() -> None:
-    clusters = {**CLUSTERS, "x": 5, "y": 5, "z": 2, "n": -1}
-
-    def order(*labelled: str) -> str:
-        return "".join(row["image"] for row in beside(rows(), clusters, set(labelled)))
-
-    assert order() == "abcdef"
-    assert order("x") == "abcdef"  # f, the last of cluster 5
-    assert order("x", "y") == "abdecf"
-    assert order("z") == "abcdfe"
-    # one of the choice stands for itself; one of no cluster for none
-    assert order("a", "f", "n") == "abcdef"
-    assert order("f", "x") == "abdefc"
-    # more than the cluster has
-    assert order("z", "b", "e") == "abcdef"

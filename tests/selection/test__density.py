@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stages.base.errors import UserError
-from stages.selection import _density
+from stages.selection import NONE, _density
 from stages.selection._density import Clustering, select, space
 from stages.selection.dbscan import Settings
 
@@ -30,20 +30,20 @@ def given(points: torch.Tensor, settings: Settings) -> Clustering:
 
 
 def test_even_takes_turns_and_clusters_are_numbered_by_size() -> None:
-    found = select(given, LINE, 9, settings(), seed=0, device=CPU)
+    found = select(given, LINE, 9, settings(), labelled=NONE, seed=0, device=CPU)
     assert found.clusters is not None
     assert np.bincount(found.clusters[found.clusters >= 0]).tolist() == [20, 8, 2]
     assert found.clusters[found.indices].tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 0]
 
 
 def test_proportional_follows_the_sizes() -> None:
-    found = select(given, LINE, 15, settings(balance="proportional"), seed=0, device=CPU)
+    found = select(given, LINE, 15, settings(balance="proportional"), labelled=NONE, seed=0, device=CPU)
     assert found.clusters is not None
     assert np.bincount(found.clusters[found.indices]).tolist() == [10, 4, 1]
 
 
 def test_nearest_takes_those_at_the_mean_and_says_how_near() -> None:
-    found = select(given, LINE, 3, settings(pick="nearest"), seed=0, device=CPU)
+    found = select(given, LINE, 3, settings(pick="nearest"), labelled=NONE, seed=0, device=CPU)
     means = [LINE[2:22].mean(), LINE[22:30].mean(), LINE[:2].mean()]
     # ties of the cluster of two go to the lower index
     expected = [2 + np.abs(LINE[2:22] - means[0]).argmin(), 22 + np.abs(LINE[22:30] - means[1]).argmin(), 0]
@@ -52,15 +52,15 @@ def test_nearest_takes_those_at_the_mean_and_says_how_near() -> None:
 
 
 def test_random_differs_by_seed_within_the_same_clusters() -> None:
-    one, other = (select(given, LINE, 12, settings(), seed=seed, device=CPU) for seed in (0, 1))
+    one, other = (select(given, LINE, 12, settings(), labelled=NONE, seed=seed, device=CPU) for seed in (0, 1))
     assert one.indices.tolist() != other.indices.tolist()
     np.testing.assert_array_equal(one.clusters, other.clusters)
 
 
 def test_noise_is_the_last_resort_and_is_noted() -> None:
-    within = select(given, LINE, 30, settings(), seed=0, device=CPU)
+    within = select(given, LINE, 30, settings(), labelled=NONE, seed=0, device=CPU)
     assert within.notes == () and within.indices.max() < 30
-    beyond = select(given, LINE, 34, settings(), seed=0, device=CPU)
+    beyond = select(given, LINE, 34, settings(), labelled=NONE, seed=0, device=CPU)
     assert set(beyond.indices[:30]) == set(range(30)) and beyond.indices[30:].min() >= 30
     assert len(set(beyond.indices.tolist())) == 34 and np.isnan(beyond.reasons["distance"][30:]).all()
     assert beyond.notes == ("the clusters hold only 30 images: 4 of 34 were drawn at random among noise",)
@@ -70,12 +70,12 @@ def test_a_cluster_that_holds_nearly_all_is_noted() -> None:
     def one(points: torch.Tensor, settings: Settings) -> Clustering:
         return Clustering(np.repeat([0, 1], [37, 3]), points, (), {})
 
-    found = select(one, LINE, 4, settings(), seed=0, device=CPU)
+    found = select(one, LINE, 4, settings(), labelled=NONE, seed=0, device=CPU)
     assert found.notes == ("one of the 2 clusters holds 37 of the 40 images in any",)
 
 
 def test_the_figures_need_no_label() -> None:
-    found = select(given, LINE, 3, settings(), seed=0, device=CPU)
+    found = select(given, LINE, 3, settings(), labelled=NONE, seed=0, device=CPU)
     assert list(found.figures) == ["clusters", "noise", "eps", "silhouette"]
     assert (found.figures["clusters"], found.figures["noise"], found.figures["eps"]) == (3, 10, 2.5)
     from sklearn.metrics import silhouette_score
@@ -96,7 +96,7 @@ def test_fewer_than_two_clusters_are_refused_with_what_to_try(clusters: np.ndarr
         return Clustering(clusters, points, ("lower this", "raise that"), {"eps": 0.5})
 
     with pytest.raises(UserError) as refusal:
-        select(few, LINE, 3, settings(reduction=reduction), seed=0, device=CPU)
+        select(few, LINE, 3, settings(reduction=reduction), labelled=NONE, seed=0, device=CPU)
     assert str(refusal.value) == said + "lower this, raise that or set reduction=umap"
 
 
@@ -110,8 +110,8 @@ def test_the_clusters_are_found_once_for_all_seeds_but_with_umap(monkeypatch: py
     monkeypatch.setattr(_density, "reduced", lambda features, *_, **__: features)
     for reduction in ("pca", "umap"):
         for seed in range(3):
-            select(counted, LINE, 3, settings(reduction=reduction), seed=seed, device=CPU)
-    select(counted, LINE.copy(), 3, settings(reduction="umap"), seed=2, device=CPU)
+            select(counted, LINE, 3, settings(reduction=reduction), labelled=NONE, seed=seed, device=CPU)
+    select(counted, LINE.copy(), 3, settings(reduction="umap"), labelled=NONE, seed=2, device=CPU)
     assert asked == ["pca", "umap", "umap", "umap", "umap"]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from stages.selection import NONE
 from stages.selection.coreset import Settings, select
 
 
 def test_the_reason_is_the_distance_to_the_nearest_chosen_before() -> None:
     pool = np.random.default_rng(0).standard_normal((1500, 3)).astype(np.float32)
     settings = Settings(strategy="coreset", extractor="any", normalise=False)
-    found = select(pool, 1200, settings, seed=0, device=torch.device("cpu"))
+    found = select(pool, 1200, settings, labelled=NONE, seed=0, device=torch.device("cpu"))
     picks = pool[found.indices].astype(np.float64)
     expected = [min(np.linalg.norm(picks[:place] - picks[place], axis=1)) for place in range(1, 1200)]
     assert np.isnan(found.reasons["distance"][0])
@@ -26,6 +27,7 @@ def test_the_reason_is_exact_far_from_the_origin() -> None:
         pool,
         50,
         Settings(strategy="coreset", extractor="any", normalise=False),
+        labelled=NONE,
         seed=0,
         device=torch.device("cpu"),
     )

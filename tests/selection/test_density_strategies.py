@@ -12,7 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from stages.base import families
 from stages.base.errors import UserError
-from stages.selection import Selection, _density, dbscan
+from stages.selection import NONE, Selection, _density, dbscan
 from tests.blocks import settings
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def plain(strategy: str, **changes: Any) -> Any:
 
 def select(strategy: str, pool: np.ndarray, budget: int = 10, **changes: Any) -> Selection:
     block = plain(strategy, **changes)
-    return families.load("selection", strategy).select(pool, budget, block, seed=0, device=CPU)
+    return families.load("selection", strategy).select(pool, budget, block, labelled=NONE, seed=0, device=CPU)
 
 
 def assert_same(found: Selection, expected: np.ndarray) -> None:

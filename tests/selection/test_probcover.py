@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from stages.geometry.kmeans import kmeans
-from stages.selection import Selection
+from stages.selection import NONE, Selection
 from stages.selection.probcover import Settings, _radius, select
 from tests.blocks import settings
 
@@ -20,7 +20,7 @@ def ask(pool: np.ndarray, budget: int, seed: int = 0, **changes: Any) -> Selecti
     block: Settings = settings(
         "strategies", "probcover", **({"normalise": False, "clusters": 4, "purity": 0.95} | changes)
     )
-    return select(pool, budget, block, seed=seed, device=CPU)
+    return select(pool, budget, block, labelled=NONE, seed=seed, device=CPU)
 
 
 def cloud(n: int, dims: int = 3, seed: int = 0) -> np.ndarray:

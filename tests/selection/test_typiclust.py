@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from stages.geometry.typicality import mean_distances
+from stages.selection import NONE
 from stages.selection.typiclust import Settings, select
 
 CPU = torch.device("cpu")
@@ -19,7 +20,7 @@ def settings(normalise: bool = False, max_clusters: int = 500) -> Settings:
 
 def test_the_reason_is_the_typicality() -> None:
     pool = np.random.default_rng(0).standard_normal((500, 4)).astype(np.float32)
-    found = select(pool, 30, settings(max_clusters=10), seed=0, device=CPU)
+    found = select(pool, 30, settings(max_clusters=10), labelled=NONE, seed=0, device=CPU)
     assert found.clusters is not None and len(set(found.clusters.tolist())) == 10
     distances = mean_distances(torch.from_numpy(pool), torch.from_numpy(found.clusters), 20).numpy()
     np.testing.assert_allclose(found.reasons["typicality"], 1 / distances[found.indices], rtol=1e-6)
@@ -32,7 +33,7 @@ def test_takes_the_largest_cluster_first_and_no_outlier() -> None:
     rng = np.random.default_rng(0)
     middles = np.repeat([[0.0, 0], [50, 0], [0, 50]], [200, 100, 3], axis=0)
     pool = (middles + rng.standard_normal((303, 2))).astype(np.float32)
-    found = select(pool, 3, settings(), seed=0, device=CPU)
+    found = select(pool, 3, settings(), labelled=NONE, seed=0, device=CPU)
     assert (found.indices[:2] < [200, 300]).all() and found.indices[1] >= 200
     assert found.indices[2] < 300  # the third cluster is too small: a second one of the largest
 
@@ -41,5 +42,5 @@ def test_normalise_tells_directions_apart_not_lengths() -> None:
     rng = np.random.default_rng(0)
     middles = np.repeat([[1.0, 0], [0, 1], [-1, 0]], 20, axis=0)
     pool = (middles + 0.01 * rng.standard_normal((60, 2))) * rng.uniform(1, 25, (60, 1))
-    found = select(pool.astype(np.float32), 3, settings(normalise=True), seed=0, device=CPU)
+    found = select(pool.astype(np.float32), 3, settings(normalise=True), labelled=NONE, seed=0, device=CPU)
     assert sorted(found.indices // 20) == [0, 1, 2]
