@@ -46,6 +46,8 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
                 (folder / name).mkdir()
                 _digest(part, digest)
                 _write(part, folder / name)
+            if len(dataset.validation):
+                np.save(folder / "train" / "validation.npy", dataset.validation)
             layout.write_json(folder / "description.json", _description(settings, dataset, digest.hexdigest()))
         shutil.rmtree(scratch)
     for note in dataset.notes:
@@ -54,6 +56,8 @@ def download(settings: Settings, target: Path, scratch: Path, root: Path = Path(
         f"{target}: {len(dataset.train.images):,} training and {len(dataset.test.images):,} test images, "
         f"{settings.size} px, {len(dataset.classes)} classes"
     )
+    if len(dataset.validation):
+        print(f"{target}: {len(dataset.validation):,} of the training images are for validation, as they lie in val")
 
 
 def _load(settings: Settings, root: Path, scratch: Path) -> Dataset:

@@ -72,7 +72,9 @@ def split(
     order = None
     if audited:
         order = parts.audit_order(names, settings.seed)
-    result = parts.split(train, test, classes, settings, audited, order)
+    aside = raw / "train" / "validation.npy"  # where the data set itself holds some out
+    fixed = kept.array(aside, "i", 1) if aside.exists() else None
+    result = parts.split(train, test, classes, settings, audited, order, fixed)
     if (left := len(result.pool.indices)) < 2:
         way = "images are chosen among others and learnt by others: lower split.validation, or give more images"
         raise UserError(f"{left or 'no'} image is left for the pool; {way}")

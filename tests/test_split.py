@@ -310,3 +310,13 @@ def test_a_class_that_judges_alone_is_named(flat: Path, tmp_path: Path, capsys: 
             "data/split: labels of owl are in the audit alone, which trains no model: none can learn that; label more"
         )
         assert (line in capsys.readouterr().out) is said
+
+
+def test_what_lies_in_val_is_the_validation_part(raw: Path, tmp_path: Path) -> None:
+    np.save(raw / "train" / "validation.npy", np.array([3, 11, 20]))
+    split.split(settings(validation=0), raw, layout.SPLIT)
+    held = layout.part("validation")
+    assert held.indices.tolist() == [3, 11, 20] and held.labels.tolist() == [0, 1, 2]
+    assert not {3, 11, 20} & set(layout.part("pool").indices.tolist())
+    with pytest.raises(UserError, match=r"^split\.validation=0\.25: the data holds 3 images in val, .*; set it to 0"):
+        split.split(settings(), raw, tmp_path / "other")

@@ -91,12 +91,14 @@ class Part:
 @dataclass(frozen=True)
 class Dataset:
     """Both parts, and the names of the classes, whose places are the labels: none if nothing is labelled. `notes`: what
-    its user wants to know of how it was read, a line each."""
+    its user wants to know of how it was read, a line each; `validation`: int64 [n], the training images that the set
+    itself holds out for validation, none for most."""
 
     train: Part
     test: Part
     classes: list[str]
     notes: list[str] = field(default_factory=list)
+    validation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def assembled(settings: Settings, load: Callable[[Settings, Path], Dataset], scratch: Path) -> Dataset:

@@ -47,7 +47,9 @@ def with_extra(settings: Settings, load: Callable[[Settings, Path], Dataset], sc
         for name, one, two in (("train", main.train, other.train), ("test", main.test, other.test))
     )
     notes = [f"data.extra: {note}" for note in other.notes] + main.notes
-    return Dataset(train, test, classes, notes)
+    aside = np.isin(np.flatnonzero(places[other.train.labels] >= 0), other.validation)
+    validation = np.concatenate([main.validation, len(main.train.images) + np.flatnonzero(aside)])
+    return Dataset(train, test, classes, notes, validation)
 
 
 def chosen(classes: list[str], extra: Extra) -> list[str]:

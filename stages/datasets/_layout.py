@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from stages.base.errors import UserError
 from stages.base.names import composed
@@ -15,13 +16,14 @@ Path = tuple[str, ...]  # the parts of a path
 
 @dataclass(frozen=True)
 class Layout:
-    """(path, label) of each image, sorted by path, -1 for unknown; `test` is None if there is no such part; `notes`: a
-    line on whatever one may want to know."""
+    """(path, label) of each image, sorted by path, -1 for unknown; `test` is None if there is no such part;
+    `validation`: those that the source itself holds out; `notes`: a line on whatever one may want to know."""
 
     train: list[tuple[str, int]]
     test: list[tuple[str, int]] | None
     classes: list[str]
     notes: list[str] = field(default_factory=list)
+    validation: list[tuple[str, int]] = field(default_factory=list)
 
 
 def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
@@ -31,7 +33,8 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
     - <class>/*: a folder for each of two classes or more,
     - images in no class's folder: all unknown, perhaps with test/<class>/* beside, which then names the classes;
 
-    perhaps below further folders that hold nothing else, and with unlabelled/* beside. Deeper files belong to
+    perhaps below further folders that hold nothing else, and with unlabelled/* beside, and val/<class>/* beside train
+    or test. Deeper files belong to
     the class above them. Classes are in alphabetical order, their letters with accents composed; folders whose names
     only differ in that are one class. Raises UserError, which names the file or folder.
     """
@@ -51,8 +54,10 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
         return Layout([(shown(path), -1) for path in inner], None, [])
     parts = heads & {"train", "test"}
     only_test = parts == {"test"}  # it names the classes, and all other images are unknown
+    if parts:  # elsewhere val may be a class
+        parts |= heads & {"val"}
     cased = sorted(heads - parts)
-    if cased and all(head.lower() in ("train", "test") for head in heads):
+    if cased and all(head.lower() in ("train", "val", "test") for head in heads):
         raise UserError(f"{shown((cased[0],))} must be written {cased[0].lower()}")
     depth = 1 if parts else 0  # where the class stands in a path
     groups: dict[str, dict[str, list[Path]]] = {part: {} for part in parts or {""}}
@@ -64,8 +69,8 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
             continue
         if parts and len(path) > 1 and path[0] not in parts:
             raise UserError(
-                f"{shown(path[:1])} stands beside train and test; only unlabelled may; is it a class? put it into "
-                "train; has nobody labelled its images? name it unlabelled"
+                f"{shown(path[:1])} stands beside train and test; only val and unlabelled may; is it a class? put it "
+                "into train; is it for validation? name it val; has nobody labelled its images? name it unlabelled"
             )
         if len(path) < depth + 2:
             raise UserError(f"{shown(path)} is in no class; put it into a class's folder or into unlabelled")
@@ -90,7 +95,8 @@ def layout(files: Iterable[str], folders: Iterable[str]) -> Layout:
         for name, paths in group.items()
         if len(forms := {path[depth] for path in paths}) > 1
     ]
-    return Layout(sorted(train), sorted(labelled("test")) if "test" in parts else None, classes, notes)
+    test, validation = (sorted(labelled(part)) if part in parts else None for part in ("test", "val"))
+    return Layout(sorted(train), test, classes, notes, validation or [])
 
 
 def _top(files: list[Path], folders: set[Path]) -> Path:
@@ -115,7 +121,7 @@ def _none_empty(folders: set[Path], files: list[Path], depth: int, top: Path) ->
 
 
 def _same_classes(groups: dict[str, dict[str, list[Path]]]) -> None:
-    for here, there in (("train", "test"), ("test", "train")):
+    for here, there in permutations(("train", "test", "val"), 2):
         alone = sorted(groups.get(here, {}).keys() - groups.get(there, groups.get(here, {})).keys())
         if alone:
             raise UserError(f"class {alone[0]} is in {here} and not in {there}; both need the same classes")

@@ -49,10 +49,13 @@ def _read(source: Path, settings: Settings, scratch: Path) -> Dataset:
     train, test = laid_out.train, laid_out.test
     if test is None:
         train, test = _split(train, laid_out.classes, settings)
+    held_aside = np.arange(len(train), len(train) + len(laid_out.validation))
+    train = [*train, *laid_out.validation]
     parts = [_part(rows, settings.size, scratch / f"{name}.npy") for name, rows in (("train", train), ("test", test))]
     places = {name: part.images[row] for part in parts for row, name in enumerate(part.names)}
     of_pixels = decode_into(partial(_pictures, source), places, settings.max_pixels, str(source))
-    return Dataset(parts[0], parts[1], laid_out.classes, [*found.notes(), *laid_out.notes, *of_pixels])
+    notes = [*found.notes(), *laid_out.notes, *of_pixels]
+    return Dataset(parts[0], parts[1], laid_out.classes, notes, held_aside)
 
 
 def originals(

@@ -98,11 +98,13 @@ def split(
     settings: Settings,
     audited: int = 0,
     order: np.ndarray | None = None,
+    fixed: np.ndarray | None = None,
 ) -> Split:
     """Splits the training labels int64 [N] into pool, audit and validation, and picks the kept classes' test images.
 
     The first `audited` kept images of `order`, int64 [N], as `audit_order` draws it, judge models, whatever their
     labels. They are taken before validation is, which labels decide: what people answer moves none of them.
+    fixed: int64 [n], or None: the validation images, where the data set itself holds some out; none is drawn then.
 
     Images of classes left out are dropped; unknown ones (-1) all join the pool. Imbalance thins pool and
     validation alike and leaves the test part alone. A class draws from a stream of its own, so that the choice
@@ -116,19 +118,23 @@ def split(
     present = places[train] >= -1
     for name, share in shares(kept, settings.imbalance).items():
         present[_thinned(train, classes.index(name), share, settings.seed)] = False
-    judging = np.zeros(len(train), dtype=bool)
+    aside, judging = np.zeros(len(train), dtype=bool), np.zeros(len(train), dtype=bool)
+    if fixed is not None:
+        if settings.validation:
+            own = f"the data holds {len(fixed):,} images in val, which are for validation"
+            raise UserError(f"split.validation={settings.validation:g}: {own}; set it to 0, or take val away")
+        aside[fixed] = present[fixed]
     if order is not None:
-        judging[order[present[order]][:audited]] = True
+        judging[order[(present & ~aside)[order]][:audited]] = True
     least = 2 if settings.validation else 1
     for name in kept:
-        of_class = (train == classes.index(name)) & ~judging
+        of_class = (train == classes.index(name)) & ~judging & ~aside
         count = int(np.count_nonzero(present & of_class))
         if not count and (judging & (train == classes.index(name))).any():
             continue  # a rare one, all of whose labels judge
         # of a class that only the test part has, the first images may yet be found among the unknown ones
         if count < least and (of_class.any() or not (train < 0).any()):
             raise UserError(_too_few(name, count, int(np.count_nonzero(of_class)), least))
-    aside = np.zeros(len(train), dtype=bool)
     if settings.validation:
         shown = np.where(present & ~judging, train, -1)
         aside = held_out(shown, classes, settings.validation, settings.seed, "split.validation")

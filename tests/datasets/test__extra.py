@@ -108,6 +108,22 @@ def test_a_folder_is_joined_by_a_known_set_and_keeps_its_unlabelled_images() -> 
     assert facts["train"] == {"images": 10, "labelled": 9}
 
 
+def test_images_held_out_for_validation_are_so_in_the_joined_set() -> None:
+    """Those of the main set, and of the other set's those of the classes that are added."""
+    own = pack(Path("own"), classes("train", 4) | classes("val", 2) | classes("test", 1))
+    names = ("ant", "bee", "cow")
+    other = pack(Path("other"), classes("train", 3, names) | classes("val", 2, names) | classes("test", 1, names))
+    fetched("folder", str(own), extra(classes=1))
+    assert array("train", "names")[array("train", "validation")].tolist() == [
+        f"val/{name}/{number}.png" for name in ("cat", "dog") for number in range(2)
+    ]
+    fetched("cifar10", "cifar-10-python.tar.gz", extra("folder", str(other), classes=["cow", "ant"]))
+    held = array("train", "names")[array("train", "validation")].tolist()
+    assert held == [f"folder/val/{name}/{number}.png" for name in ("ant", "cow") for number in range(2)]
+    fetched("cifar10", "cifar-10-python.tar.gz", None)
+    assert not Path("data/raw/train/validation.npy").exists()
+
+
 def test_unlabelled_images_alone_can_be_joined_too() -> None:
     facts = fetched("folder", str(pack(Path("flat"), {"1.png": picture(7)})), extra(classes=["fine 50", "fine 7"]))
     assert array("train", "labels").tolist() == [-1, 0]

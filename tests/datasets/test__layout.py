@@ -5,6 +5,7 @@ from stages.datasets._layout import layout
 
 TRAIN = ["train/cat/1.jpg", "train/dog/1.jpg", "train/cat/2.jpg", "train/dog/deep/2.jpg"]
 TEST = ["test/cat/1.jpg", "test/dog/1.jpg"]
+VAL = ["val/dog/1.jpg", "val/cat/1.jpg"]
 
 
 def test_train_and_test() -> None:
@@ -17,6 +18,22 @@ def test_train_and_test() -> None:
         ("train/dog/deep/2.jpg", 1),
     ]
     assert found.test == [("test/cat/1.jpg", 0), ("test/dog/1.jpg", 1)]
+
+
+@pytest.mark.parametrize("top", ["", "photos/"])
+def test_val_is_for_validation_beside_train_or_test(top: str) -> None:
+    held = [(f"{top}val/cat/1.jpg", 0), (f"{top}val/dog/1.jpg", 1)]
+    for files in (TRAIN + TEST, TRAIN, [*TRAIN, "unlabelled/1.jpg"], [*TEST, "1.jpg"], [*TEST, "unlabelled/1.jpg"]):
+        without = layout([top + name for name in files], [])
+        found = layout([top + name for name in files + VAL], [f"{top}val"])
+        assert without.validation == [] and found.validation == held
+        assert (found.train, found.test, found.classes) == (without.train, without.test, ["cat", "dog"])
+
+
+def test_elsewhere_val_is_a_class_or_a_folder_that_means_nothing() -> None:
+    found = layout(["cat/1.jpg", "val/1.jpg"], [])
+    assert (found.classes, found.validation) == (["cat", "val"], [])
+    assert layout(VAL, []).classes == ["cat", "dog"]
 
 
 @pytest.mark.parametrize("top", ["", "photos/", "photos/2024/"])
@@ -81,7 +98,13 @@ def test_a_labelled_test_part_beside_images_that_nobody_has_labelled(start: str,
         (TEST, [], "test has no train beside it; name the folder of training images train or, if nobody has labelled"),
         (TEST, ["unlabelled"], "test has no train beside it"),
         ([*TEST, "1.jpg", "shots/2.jpg"], [], "shots stands beside train and test; .* labelled its images?"),
-        ([*TRAIN, *TEST, "val/cat/1.jpg"], [], "val stands beside train and test"),
+        ([*TRAIN, *TEST, "valid/cat/1.jpg"], [], "valid stands beside train and test; .* for validation. name it val"),
+        ([*TRAIN, *TEST, "val/cat/1.jpg"], [], "class dog is in train and not in val; both need the same classes"),
+        ([*TEST, "1.jpg", "val/cat/1.jpg"], [], "class dog is in test and not in val; both need the same classes"),
+        ([*TRAIN, *VAL, "val/owl/1.jpg"], [], "class owl is in val and not in train; both need the same classes"),
+        ([*TRAIN, *TEST, *VAL, "val/3.jpg"], [], r"val/3\.jpg is in no class"),
+        (TRAIN + TEST, ["val"], "val holds no image"),
+        (["Train/cat/1.jpg", "Test/cat/1.jpg", "Val/cat/1.jpg"], [], "Test must be written test"),
         ([*TRAIN, *TEST, "train/3.jpg"], [], r"train/3\.jpg is in no class"),
         ([*TRAIN, *TEST, "3.jpg"], [], r"3\.jpg is in no class"),
         (["cat/1.jpg", "dog/1.jpg", "3.jpg"], [], r"3\.jpg is in no class"),

@@ -51,6 +51,20 @@ def test_without_a_test_part_a_share_of_each_class_is_set_aside(tmp_path: Path) 
     assert any(names != data.test.names for names in others)
 
 
+@pytest.mark.parametrize("test", [True, False])
+def test_val_joins_train_and_is_named(tmp_path: Path, test: bool) -> None:
+    """No test image is drawn from it."""
+    files = classes("train", 8) | classes("val", 3) | {"unlabelled/1.png": picture(100)}
+    data = load(pack(tmp_path / "x", files | (classes("test", 2) if test else {})), tmp_path)
+    held = [data.train.names[row] for row in data.validation]
+    assert held == [f"val/{name}/{number}.png" for name in ("cat", "dog") for number in range(3)]
+    assert data.train.labels[data.validation].tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.train.images[data.validation][:, 0, 0, 0].tolist() == [0, 1, 2, 10, 11, 12]
+    assert sum(name.startswith("val/") for name in data.train.names) == 6
+    assert len(data.test.names) == 4 and not any(name.startswith("val/") for name in data.test.names)
+    assert load(pack(tmp_path / "y", classes("train", 8)), tmp_path).validation.tolist() == []
+
+
 def test_a_class_too_small_for_a_test_share_is_refused(tmp_path: Path) -> None:
     source = pack(tmp_path / "x", classes("", 8) | {"owl/1.png": picture()})
     with pytest.raises(UserError, match=r"data\.test_share=0\.25: class owl has 1 image, .*; add an image to it"):

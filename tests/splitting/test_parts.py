@@ -47,6 +47,28 @@ def test_no_validation() -> None:
     assert len(result.pool.indices) == len(TRAIN)
 
 
+def test_images_that_the_data_set_holds_out_are_the_validation_part() -> None:
+    """They are in no other part, whatever is audited, and of classes that are kept; none is drawn beside them."""
+    fixed = np.flatnonzero(TRAIN >= 0)[::7]
+    order = np.random.default_rng(1).permutation(len(TRAIN))
+    result = split(TRAIN, TEST, CLASSES, settings(validation=0), 50, order, fixed)
+    assert np.array_equal(result.validation.indices, fixed)
+    assert np.array_equal(result.validation.labels, TRAIN[fixed])
+    assert len(result.audit.indices) == 50
+    everything = [*result.pool.indices, *result.audit.indices, *fixed]
+    assert sorted(everything) == list(range(len(TRAIN)))
+    assert not set(result.seen().indices) & set(fixed)
+    two = split(TRAIN, TEST, CLASSES, settings(validation=0, classes=["dog", "ant"]), fixed=fixed)
+    assert np.array_equal(two.validation.indices, fixed[np.isin(TRAIN[fixed], [0, 3])])
+    with pytest.raises(UserError) as refused:
+        split(TRAIN, TEST, CLASSES, settings(), fixed=fixed)
+    said = f"the data holds {len(fixed)} images in val, which are for validation; set it to 0, or take val away"
+    assert str(refused.value) == f"split.validation=0.1: {said}"
+    # of a class that val alone has nothing can be learnt
+    with pytest.raises(UserError, match="class eel has 0 training images"):
+        split(np.array([0, 1, 2, 3, 4] * 2), TEST, CLASSES, settings(validation=0), fixed=np.array([4, 9]))
+
+
 @pytest.mark.parametrize(
     ("wanted", "kept"), [(2, ["ant", "bee"]), (["dog", "bee"], ["dog", "bee"]), (5, CLASSES), (None, CLASSES)]
 )
