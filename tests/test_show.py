@@ -390,7 +390,7 @@ def test_health_tells_how_far_people_agree_and_hands_out_what_they_differ_about(
     call(monkeypatch, "health", "--suspects", "again", "--disagreements", "settle")
     printed = capsys.readouterr().out
     assert (
-        "several people labelled 3 images, and said the same of 2 (Cohen's kappa 0.40); to settle: 1 (1 of" in printed
+        "several people labelled 3 images, and said the same of 2 (Cohen's kappa 0.40); to settle: 1 (1 with" in printed
     )
     assert ["max", "3", "66.7", "0.40", "\u2013"] in [
         line.strip("| ").replace(" ", "").split("|") for line in printed.splitlines()

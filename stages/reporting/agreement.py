@@ -20,7 +20,7 @@ def sentence(found: Agreement) -> str:
         return f"{said}; nothing is left to settle"
     ties = sum(not one.image.label for one in found.disputes)
     return (
-        f"{said}; to settle: {len(found.disputes):,} ({ties:,} of these have no label until then; "
+        f"{said}; to settle: {len(found.disputes):,} ({ties:,} without a label until then; "
         "python -m stages.show health --disagreements FOLDER hands them out)"
     )
 
