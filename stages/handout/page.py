@@ -47,7 +47,8 @@ legend { padding: 0 0.3rem; font-size: 0.8rem; color: var(--soft) }
 _SCRIPT = """
 "use strict";
 const table = JSON.parse(document.getElementById("table").textContent);
-const inputs = [...document.querySelectorAll("input")];
+const inputs = [...document.querySelectorAll(".card input")];
+const who = document.getElementById("who");
 const classNames = new Set(table.classes.map((name) => name.toLowerCase()));
 const label = (input) => input.value.trim().replace(/\\s+/g, " ");
 // as guarded() of stages/base/cells.py: no spreadsheet may take a cell for a formula
@@ -58,8 +59,12 @@ const cell = (text) => quoted(guarded(text));
 let fetched = true;
 
 function csv() {
-  const rows = table.rows.map((row, place) => [...row, label(inputs[place])]);
-  return [[...table.columns, "label"], ...rows].map((row) => row.map(cell).join(",") + "\\n").join("");
+  const name = label(who), named = name ? ["annotator"] : [];
+  const rows = table.rows.map((row, place) => {
+    const given = label(inputs[place]);
+    return [...row, ...named.map(() => given && name), given];
+  });
+  return [[...table.columns, ...named, "label"], ...rows].map((row) => row.map(cell).join(",") + "\\n").join("");
 }
 
 function show() {
@@ -81,14 +86,15 @@ function show() {
 function changed() {
   fetched = false;
   show();
-  try { localStorage.setItem(table.key, JSON.stringify(inputs.map((input) => input.value))); } catch {}
+  try { localStorage.setItem(table.key, JSON.stringify([...inputs, who].map((input) => input.value))); } catch {}
 }
 
 function fetchTable() {
   const text = csv(), link = document.createElement("a");
   const mark = /[^\\x00-\\x7f]/.test(text) ? "\\ufeff" : "";
   link.href = URL.createObjectURL(new Blob([mark, text], {type: "text/csv"}));
-  link.download = "labels.csv";
+  const name = label(who).replace(/[^\\p{L}\\p{N}]+/gu, "-");
+  link.download = name ? "labels-" + name + ".csv" : "labels.csv";
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   fetched = true;
@@ -96,9 +102,10 @@ function fetchTable() {
 
 try {
   const kept = JSON.parse(localStorage.getItem(table.key)) || [];
-  kept.slice(0, inputs.length).forEach((value, place) => { inputs[place].value = value; });
+  kept.slice(0, inputs.length + 1).forEach((value, place) => { (inputs[place] || who).value = value; });
 } catch {}
 show();
+who.addEventListener("input", changed);
 inputs.forEach((input, place) => {
   input.addEventListener("input", changed);
   input.addEventListener("keydown", (event) => {
@@ -133,7 +140,8 @@ def html(handout: Handout) -> str:
         f"<title>{escape(title)}</title><style>{STYLE}{_STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
         *(f"<p>{escape(line)}</p>" for line in _about(handout)),
-        '<div class="bar"><button type="button" id="fetch">Download labels.csv</button><b id="count"></b></div>',
+        '<div class="bar"><button type="button" id="fetch">Download labels.csv</button><b id="count"></b>'
+        '<label>Your name, if several label: <input id="who" autocomplete="off" spellcheck="false"></label></div>',
         f'<datalist id="classes">{options}</datalist>',
         f'<div class="flow" style="--wide: {wide}px; --high: {high}px">{groups}</div>',
         f'<script type="application/json" id="table">{_table(handout)}</script>',

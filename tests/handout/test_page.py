@@ -16,7 +16,7 @@ from tests.handout.made import handout, noise
 pytestmark = pytest.mark.anywhere
 
 TYPE = """(place, text) => {
-  const input = document.querySelectorAll("input")[place];
+  const input = document.querySelectorAll(".card input")[place];
   input.focus(); input.value = text; input.dispatchEvent(new Event("input", {bubbles: true}));
 }"""
 
@@ -137,11 +137,32 @@ def test_another_word_than_a_class_is_seen_at_once(chromium: Browser, tmp_path: 
     opened(chromium, tmp_path, handout(3))
     chromium.run(f"({TYPE})(1, 'dgo')")
     assert count(chromium) == "1 of 3 labelled, 1 is none of the classes"
-    assert chromium.run("[...document.querySelectorAll('input')].map((one) => one.className)") == ["", "wrong", ""]
+    assert chromium.run("[...document.querySelectorAll('.card input')].map((one) => one.className)") == [
+        "",
+        "wrong",
+        "",
+    ]
     chromium.run(f"({TYPE})(1, 'DOG')")
     assert count(chromium) == "1 of 3 labelled"
     chromium.run(f"({TYPE})(0, ' ?')")
     assert count(chromium) == "1 of 3 labelled, 1 that nobody can tell"
+
+
+def test_who_gives_a_name_signs_the_answers(chromium: Browser, tmp_path: Path) -> None:
+    given = handout(3)
+    opened(chromium, tmp_path, given)
+    name = "=\u00c9va  M./x"
+    chromium.run(f"({TYPE})(1, 'dog')")
+    chromium.run(f"{{who.value = '{name}'; who.dispatchEvent(new Event('input', {{bubbles: true}}))}}")
+    chromium.open(tmp_path / "index.html")  # which still has the name
+    chromium.run("document.getElementById('fetch').click()")
+    path = chromium.fetched("labels--\u00c9va-M-x.csv")
+    assert [(one.image, one.label, one.annotator) for one in read(path)] == [
+        (given.tasks[1].image, "dog", "=\u00c9va M./x")
+    ]
+    table.write(tmp_path / "handed.csv", given)
+    handed = (tmp_path / "handed.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    assert path.read_text(encoding="utf-8-sig").splitlines()[0] == handed.removesuffix("label") + "annotator,label"
 
 
 def test_where_no_class_is_known_any_word_is_one(chromium: Browser, tmp_path: Path) -> None:
@@ -152,12 +173,12 @@ def test_where_no_class_is_known_any_word_is_one(chromium: Browser, tmp_path: Pa
 
 def test_enter_goes_on_and_a_button_takes_the_guess(chromium: Browser, tmp_path: Path) -> None:
     opened(chromium, tmp_path, handout(3, model=True))
-    chromium.run("document.querySelectorAll('input')[0].focus()")
+    chromium.run("document.querySelectorAll('.card input')[0].focus()")
     for key in ("rawKeyDown", "keyUp"):
         chromium.call("Input.dispatchKeyEvent", type=key, key="Enter", code="Enter", windowsVirtualKeyCode=13)
-    assert chromium.run("[...document.querySelectorAll('input')].indexOf(document.activeElement)") == 1
+    assert chromium.run("[...document.querySelectorAll('.card input')].indexOf(document.activeElement)") == 1
     chromium.run("document.querySelectorAll('.card button')[1].click()")
-    assert chromium.run("[...document.querySelectorAll('input')].map((one) => one.value)") == ["", "dog", ""]
+    assert chromium.run("[...document.querySelectorAll('.card input')].map((one) => one.value)") == ["", "dog", ""]
     assert count(chromium) == "1 of 3 labelled"
     # whoever leaves before the table is fetched is asked
     chromium.questions.clear()
@@ -173,4 +194,4 @@ def test_a_page_that_was_closed_still_has_what_was_typed(chromium: Browser, tmp_
     assert count(chromium) == "0 of 6 labelled"
     opened(chromium, tmp_path, given)
     assert count(chromium) == "1 of 5 labelled"
-    assert chromium.run("document.querySelectorAll('input')[3].value") == "cat"
+    assert chromium.run("document.querySelectorAll('.card input')[3].value") == "cat"
