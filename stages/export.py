@@ -2,7 +2,8 @@
 
 `python -m stages.export STRATEGY FOLDER [--model M] [--images PREFIX] [--seed N]` writes the folder: a contact sheet, a
 page and a table to label in, and Label Studio's tasks. With a model go its guesses and, if it asks, the score of its
-acquisition under that name (margin: p1 - p2, small: unsure).
+acquisition under that name (margin: p1 - p2, small: unsure). With `--push URL` it becomes a project of a Label Studio
+server.
 A tool, no part of the pipeline: it writes nothing that DVC keeps, so that a change here runs no stage again.
 """
 
@@ -10,16 +11,19 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shlex
 from functools import partial
 from pathlib import Path
 
 from stages import answers, handout
+from stages.answers.server import Server
 from stages.base.cells import unguarded
 from stages.base.errors import UserError, run
 from stages.embedding.store import shared
 from stages.embedding.stored import Stored
 from stages.handout import Handout, Origin, batch
 from stages.handout.batch import Answered, Choice, Pool
+from stages.handout.push import push
 from stages.handout.trained import Trained
 from stages.project import kept, layout, params
 from stages.project.originals import originals
@@ -35,7 +39,13 @@ def main() -> None:
     arguments = parser().parse_args()
     parameters = params.read()
     strategy = parameters.strategies.named([arguments.strategy])
+    # before the work: its address or token may be wrong
+    server = Server(arguments.push) if arguments.push else None
     export(parameters, strategy, arguments.folder, seed=arguments.seed, model=arguments.model, prefix=arguments.images)
+    if server:
+        project, new = push(server, arguments.folder)
+        print(f"{server.url}/projects/{project}: {new:,} tasks are new. To fetch what is labelled:")
+        print(shlex.join(["python", "-m", "stages.pull", server.url, str(project), str(arguments.folder)]))
 
 
 def export(
@@ -158,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
         "--model", metavar="NAME", help="a trained model, whose guesses go with the images, or which chooses them"
     )
     parser.add_argument("--images", metavar="PREFIX", help="Label Studio finds an image by PREFIX and its path")
+    parser.add_argument("--push", metavar="URL", help="a Label Studio server, to make a project there")
     return parser
 
 

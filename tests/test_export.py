@@ -378,3 +378,20 @@ def test_images_of_an_audit_are_handed_out_among_the_others_until_they_have_answ
     answers.write_text(answers.read_text() + "1.png,dog\n")
     with pytest.raises(UserError, match="6 images have a label already"):
         handed(file=str(answers))
+
+
+def test_with_push_the_server_is_asked_first_and_the_way_back_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+    strategies = SimpleNamespace(named=lambda names: names[0])
+    monkeypatch.setattr(export.params, "read", lambda: SimpleNamespace(strategies=strategies))
+    monkeypatch.setattr(export, "Server", lambda url: done.append("sign in") or SimpleNamespace(url=url))
+    monkeypatch.setattr(export, "export", lambda *_, **__: done.append("export"))
+    monkeypatch.setattr(export, "push", lambda _, folder: done.append(f"push {folder}") or (12, 5))
+    monkeypatch.setattr("sys.argv", ["export", "kmeans", "my labels/1", "--push", "http://localhost:8080"])
+    export.main()
+    assert done == ["sign in", "export", "push my labels/1"]
+    said = capsys.readouterr().out
+    assert "http://localhost:8080/projects/12: 5 tasks are new" in said
+    assert said.splitlines()[-1] == "python -m stages.pull http://localhost:8080 12 'my labels/1'"
