@@ -1,6 +1,6 @@
 """A Label Studio server, by its API (labelstud.io/api; tried with 1.23.2): a project's tasks, and new ones.
 
-Five requests need no SDK: label-studio-sdk 2.1.2 brings 37 packages, and by one of them an older numpy than is locked.
+Five requests need no SDK: label-studio-sdk 2.1.2 brings 36 more packages, and an older numpy than is locked.
 The token comes from the environment alone, since other users of a machine see a command line.
 """
 
