@@ -83,19 +83,19 @@ def of_pool(parameters: Params, name: str) -> None:
         judged = told if len(told) >= 2 * wanted.folds else none
         folds = folds_of(pool.labels[judged], wanted.folds, seed)
         held_out = out_of_fold(job, seed, start, images, bought, judged, folds, scratch)
-        trust = Trust.measured(held_out, pool.labels[judged], folds, wanted.precision)
         model = _model(parameters, name, classes, store)
+        # of the audited images people's labels are the truth, and no model was told them
+        audit = layout.part("audit")
+        audited = (model(audit.packed, audit.indices), audit.labels) if len(audit.indices) else None
+        trust = Trust.measured(held_out, pool.labels[judged], folds, wanted.precision, audited)
         logits = model(pool.packed, pool.indices)
         logits[judged] = held_out
         # what people answered beyond the budget is theirs, too
         known = pool.labels.copy() if parameters.labels.answers else np.full(len(pool.labels), -1)
         known[told] = pool.labels[told]
-        # of the audited images people's labels are the truth, and no model was told them
-        audit = layout.part("audit")
         names, known = np.concatenate([pool.names, audit.names]), np.concatenate([known, audit.labels])
-        if len(audit.indices):
-            audited = model(audit.packed, audit.indices)
-            trust, logits = trust.judged(audited, audit.labels), np.concatenate([logits, audited])
+        if audited:
+            logits = np.concatenate([logits, audited[0]])
         indices = np.concatenate([pool.indices, audit.indices])
         found = predictions.table(names.tolist(), known, trust.guesses(logits), classes)
         with whole_folder(target) as folder:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from stages.calibration import temperature
-from stages.calibration.verdict import ACCEPT, interval, least_confidence, verdicts
+from stages.calibration.verdict import interval, least_confidence, verdicts
 
 # labels by which a precision can be told: two of two say nothing
 FEWEST = 10
@@ -31,8 +31,8 @@ class Trust:
     guesses were; `temperature`: by which logits are divided; `least`: the probability from which on a guess is
     accepted, None for never; `precision`: that was wanted; `accepted` and `accepted_right`: of the labels;
     `calibration_error_before` and `calibration_error`: expected calibration error of the plain probabilities, and of
-    those at a temperature fitted on other folds; None without labels. `audited`: the images that judge alone, of which
-    `audited_accepted` would be accepted and `audited_accepted_right` are right: no say in what is accepted."""
+    those at a temperature fitted on other folds; None without labels. `audited`: the images of an audit that
+    have a label, of which `audited_accepted` would be accepted, and `audited_accepted_right` are right."""
 
     labels: int
     right: int
@@ -48,34 +48,42 @@ class Trust:
     audited_accepted_right: int = 0
 
     @classmethod
-    def measured(cls, logits: np.ndarray, labels: np.ndarray, folds: np.ndarray, precision: float) -> Trust:
-        """From logits float [n, C] of a model that was not told the label, int64 [n], nor those of its fold, int64 [n].
-        Without labels nothing is accepted."""
+    def measured(
+        cls,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        folds: np.ndarray,
+        precision: float,
+        audit: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> Trust:
+        """From logits float [n, C] of a model that was not told the label, int64 [n], nor those of its fold, int64 [n];
+        and from those of an audit, of which -1 is left out. Without labels nothing is accepted.
+
+        What is accepted is to be right often enough among both: a strategy chose the former, and of typical images
+        more guesses are right.
+        """
         taken = temperature.fit(logits, labels)
-        found = temperature.probabilities(logits, taken)
-        confidence, right = found.max(1), found.argmax(1) == labels
+        confidence, right = _sure(logits, labels, taken)
+        audited, audited_right = np.empty(0), np.empty(0, bool)
+        if audit is not None:
+            known = audit[1] >= 0
+            audited, audited_right = _sure(audit[0][known], audit[1][known], taken)
         least = least_confidence(confidence, right, precision)
+        if least is not None and len(audited) >= FEWEST:
+            of_audit = least_confidence(audited, audited_right, precision)
+            least = None if of_audit is None else max(least, of_audit)
         accepted = np.zeros(len(labels), bool) if least is None else confidence >= least
         if accepted.sum() < FEWEST:  # the largest share that is right often enough
             least, accepted = None, np.zeros(len(labels), bool)
+        accepts = np.zeros(len(audited), bool) if least is None else audited >= least
         before = after = None
         if len(labels):
             before = temperature.calibration_error(temperature.probabilities(logits, 1.0), labels)
             after = temperature.calibration_error(temperature.crossed(logits, labels, folds), labels)
         return cls(
             len(labels), int(right.sum()), taken, least, precision, int(accepted.sum()), int(right[accepted].sum()),
-            before, after,
+            before, after, len(audited), int(accepts.sum()), int(audited_right[accepts].sum()),
         )  # fmt: skip
-
-    def judged(self, logits: np.ndarray, labels: np.ndarray) -> Trust:
-        """With what audited images say: logits float [n, C], labels int64 [n], -1 for none, which is left out."""
-        known = labels >= 0
-        found = self.guesses(logits[known])
-        accepted = found.verdict == ACCEPT
-        right = int((found.first == labels[known])[accepted].sum())
-        return replace(
-            self, audited=int(known.sum()), audited_accepted=int(accepted.sum()), audited_accepted_right=right
-        )
 
     def guesses(self, logits: np.ndarray) -> Guesses:
         """Of images by their logits, float [n, C]."""
@@ -112,7 +120,7 @@ class Trust:
             said.append(
                 f"From a probability of {self.least:.3f} on, {self.accepted_right:,} of {self.accepted:,} are right, "
                 f"{self.accepted_right / self.accepted:.1%} (95 %: {low:.1%} to {high:.1%}); "
-                f"{self.precision:.0%} was wanted."
+                f"{self.precision:.0%} was wanted{' of these and of the audited' if self.audited >= FEWEST else ''}."
             )
         if self.audited:
             said.append(self._audited())
@@ -132,3 +140,9 @@ class Trust:
             f"{self.audited_accepted_right:,} are right, {self.audited_accepted_right / self.audited_accepted:.1%} "
             f"(95 %: {low:.1%} to {high:.1%})."
         )
+
+
+def _sure(logits: np.ndarray, labels: np.ndarray, taken: float) -> tuple[np.ndarray, np.ndarray]:
+    """How probable each likeliest class is, at a temperature, and whether it is the label: float [n], bool [n]."""
+    found = temperature.probabilities(logits, taken)
+    return found.max(1), found.argmax(1) == labels

@@ -66,19 +66,38 @@ def test_a_precision_that_a_few_labels_show_is_none() -> None:
     assert trust.least is not None and trust.accepted == trust.accepted_right == 10
 
 
-def test_audited_images_judge_what_is_accepted_and_have_no_say_in_it() -> None:
-    logits, labels = drawn(3000, 0)
-    trust = Trust.measured(logits, labels, np.arange(3000) % 5, 0.9)
-    others, truth = drawn(400, 1)
-    judged = trust.judged(others, np.where(np.arange(400) < 100, -1, truth))
+def test_what_is_accepted_is_right_among_the_audited_too() -> None:
+    """Labels that a strategy chose as typical are guessed right more often than others."""
+    logits, labels = drawn(300, 0)
+    typical = np.where(np.arange(300) % 3 > 0, logits.argmax(1), labels)
+    folds = np.arange(300) % 5
+    others, truth = drawn(3100, 1)
+    truth[:100] = -1
+    alone = Trust.measured(logits, typical, folds, 0.9)
+    trust = Trust.measured(logits, typical, folds, 0.9, (others, truth))
+    assert alone.least is not None and trust.least is not None and trust.least > alone.least
+    assert trust.temperature == alone.temperature and alone.audited == 0
+    rest, answers = drawn(20_000, 2)
+    for one in (alone, trust):
+        accepted = one.guesses(rest).verdict == "accept"
+        share = (rest.argmax(1) == answers)[accepted].mean()
+        assert (share >= 0.88) == (one is trust)
     accepted = trust.guesses(others[100:]).verdict == "accept"
-    assert judged.least == trust.least and judged.audited == 300
-    assert judged.audited_accepted == accepted.sum() > 20
-    assert judged.audited_accepted_right == (others[100:].argmax(1) == truth[100:])[accepted].sum()
-    share = judged.audited_accepted_right / judged.audited_accepted
-    assert any(line.startswith("Of 300 audited images") and f"{share:.1%}" in line for line in judged.lines())
-    none = trust.judged(np.zeros((5, 4)), np.zeros(5, np.int64))
-    assert "Of 5 audited images it would accept none." in none.lines()
+    assert (trust.audited, trust.audited_accepted) == (3000, accepted.sum())
+    assert trust.audited_accepted_right == (others[100:].argmax(1) == truth[100:])[accepted].sum()
+    share = trust.audited_accepted_right / trust.audited_accepted
+    assert any(line.startswith("Of 3,000 audited images") and f"{share:.1%}" in line for line in trust.lines())
+
+
+def test_a_few_audited_images_have_no_say_and_wrong_ones_let_nothing_through() -> None:
+    logits, labels = drawn(3000, 0)
+    folds, others = np.arange(3000) % 5, drawn(40, 1)[0]
+    alone = Trust.measured(logits, labels, folds, 0.9)
+    wrong = (others.argmax(1) + 1) % 4
+    assert Trust.measured(logits, labels, folds, 0.9, (others[:9], wrong[:9])).least == alone.least
+    assert Trust.measured(logits, labels, folds, 0.9, (others, np.full(40, -1))).least == alone.least
+    trust = Trust.measured(logits, labels, folds, 0.9, (others, wrong))
+    assert trust.least is None and "Of 40 audited images it would accept none." in trust.lines()
 
 
 def test_it_survives_json() -> None:
