@@ -104,7 +104,7 @@ def main() -> None:
     for figures in (one["scores"] for one in seeds):
         if figures.get("audit_accuracy") is not None:
             found, low, high = (figures[f"audit_accuracy{end}"] for end in ("", "_low", "_high"))
-            print(f"  {figures['audit_labels']} audited: {found:.1%} (95 %: {low:.1%} to {high:.1%})")
+            print(f"  estimated from {figures['audit_labels']} audited: {found:.1%} (95 %: {low:.1%} to {high:.1%})")
 
 
 if __name__ == "__main__":

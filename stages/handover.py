@@ -69,7 +69,7 @@ def hand_over(parameters: Params, name: str, folder: Path, images: str) -> None:
             linked = Path(source) if images == "link" and source else None
             found, drawn = labelled.write(room, found, packed, given(packed) if given else (), linked)
             if given and drawn:
-                lines.append(f"{len(drawn):,} images ({drawn[0]} ...) are PNG files of {predicted.size} px: {_GONE}")
+                lines.append(f"{len(drawn):,} of them ({drawn[0]} ...) as PNG of {predicted.size} px: {_GONE}")
         else:
             found = found.drop(columns="file_name")
         labelled.write_tables(room, found)

@@ -95,7 +95,7 @@ def test_a_file_that_changed_is_not_handed_over_under_its_old_label(
     audited = str(layout.part("audit").names[0])
     Path("photos", audited).unlink()
     run(monkeypatch, "supervised", "out")
-    assert f"1 images ({audited} ...) are PNG files of 32 px: their files are not in data.source now" in (
+    assert f"1 of them ({audited} ...) as PNG of 32 px: their files are not in data.source now" in (
         capsys.readouterr().out
     )
     table = pd.read_csv("out/labels.csv").set_index("image")

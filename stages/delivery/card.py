@@ -117,6 +117,6 @@ _FILES = [
 _MODEL = [
     "- `model.onnx` takes `images`, uint8 [n, size, size, 3], and gives `probabilities`, float32 [n, classes]; "
     "`model.json` has the size, the classes in their order, and the probability from which on a guess is accepted.",
-    "- `predict.py` needs onnxruntime, numpy and Pillow alone: `python predict.py photos/*.jpg > predictions.csv`. It "
+    "- `predict.py` needs onnxruntime, numpy and Pillow alone: `python predict.py FOLDER > predictions.csv`. It "
     "cuts pictures to the largest square in the middle, upright, and resizes them by Pillow.",
 ]

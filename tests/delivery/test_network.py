@@ -127,8 +127,15 @@ def test_the_script_gives_our_probabilities_without_torch(made: Made, tmp_path: 
         assert row["verdict"] == sure
 
 
-def test_the_script_refuses_what_it_would_read_otherwise(made: Made, tmp_path: Path) -> None:
-    Image.fromarray(np.zeros((30, 30), np.uint16)).save(tmp_path / "deep.png")
-    script = [sys.executable, str(made[0] / "predict.py"), str(tmp_path / "deep.png")]
-    done = subprocess.run(script, capture_output=True, text=True)
-    assert done.returncode == 1 and "more than 8 bits" in done.stderr and len(done.stderr.splitlines()) == 1
+def test_the_script_leaves_out_what_it_would_read_otherwise_and_says_so(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "more").mkdir(parents=True)
+    Image.fromarray(np.zeros((30, 30), np.uint16)).save(tmp_path / "photos" / "deep.png")
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    Image.fromarray(images(1)[0]).save(tmp_path / "photos" / "more" / "good.png")
+    script = [sys.executable, str(made[0] / "predict.py"), "photos", "gone.jpg"]
+    done = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == [str(Path("photos/more/good.png"))]
+    said = done.stderr.splitlines()
+    assert [line.split(": ")[0] for line in said] == ["photos/deep.png", "photos/notes.txt", "gone.jpg"]
+    assert "more than 8 bits" in said[0]
