@@ -29,7 +29,7 @@ for path in (path for path in given if not path.is_dir()):
         side, (width, height) = min(upright.size), upright.size
         box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
         square = upright.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
-    except OSError as error:
+    except Exception as error:  # Pillow's readers raise nearly anything on what is no picture
         print(f"{path}: left out: {error}", file=sys.stderr)
         failed = True
         continue

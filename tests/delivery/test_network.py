@@ -131,11 +131,17 @@ def test_the_script_leaves_out_what_it_would_read_otherwise_and_says_so(made: Ma
     (tmp_path / "photos" / "more").mkdir(parents=True)
     Image.fromarray(np.zeros((30, 30), np.uint16)).save(tmp_path / "photos" / "deep.png")
     (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    (tmp_path / "photos" / "source.h").write_text("#define SIZE _LARGE\n")  # Pillow takes it for an XBM
     Image.fromarray(images(1)[0]).save(tmp_path / "photos" / "more" / "good.png")
     script = [sys.executable, str(made[0] / "predict.py"), "photos", "gone.jpg"]
     done = subprocess.run(script, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
     assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == [str(Path("photos/more/good.png"))]
     said = done.stderr.splitlines()
-    assert [line.split(": ")[0] for line in said] == ["photos/deep.png", "photos/notes.txt", "gone.jpg"]
+    assert [line.split(": ")[0] for line in said] == [
+        "photos/deep.png",
+        "photos/notes.txt",
+        "photos/source.h",
+        "gone.jpg",
+    ]
     assert "more than 8 bits" in said[0]
