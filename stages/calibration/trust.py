@@ -110,17 +110,18 @@ class Trust:
             "the other images (on CIFAR-10 by 5 to 11 points), labels chosen as uncertain too low (by 12 to 19); an "
             "audit (labels.audit) is neither."
         ]
+        both = ", of these and of the audited" if self.audited >= FEWEST else ""
         if self.least is None:
             said.append(
-                f"At no probability are {self.precision:.0%} of {FEWEST} labels or more right: no guess is accepted "
-                "without a look."
+                f"At no probability are {self.precision:.0%} of {FEWEST} labels or more right{both}: no "
+                "guess is accepted without a look."
             )
         else:
             low, high = interval(self.accepted_right, self.accepted)
             said.append(
                 f"From a probability of {self.least:.3f} on, {self.accepted_right:,} of {self.accepted:,} are right, "
                 f"{self.accepted_right / self.accepted:.1%} (95 %: {low:.1%} to {high:.1%}); "
-                f"{self.precision:.0%} was wanted{' of these and of the audited' if self.audited >= FEWEST else ''}."
+                f"{self.precision:.0%} was wanted{both}."
             )
         if self.audited:
             said.append(self._audited())

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from stages.base.cells import guarded
 from stages.base.names import existing
 from stages.calibration.verdict import ACCEPT
+from stages.reporting.predictions import write as write_table
 
 if TYPE_CHECKING:
     import pandas
@@ -84,10 +84,9 @@ def write(
 
 
 def write_tables(room: Path, found: pandas.DataFrame) -> None:
-    """The table as labels.parquet, and as labels.csv for people: guarded, six digits."""
-    found.to_parquet(room / "labels.parquet", index=False)
-    texts = {str(column): found[column].map(guarded) for column in found if column != "probability"}
-    found.assign(**texts).to_csv(room / "labels.csv", index=False, float_format="%.6g", lineterminator="\n")
+    """The table as labels.parquet, and as labels.csv for people."""
+    for name in ("labels.parquet", "labels.csv"):
+        write_table(found, room / name)
 
 
 def counts(found: pandas.DataFrame) -> dict[str, int]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 EACH = 8  # pictures of the surest, and of the least sure, of a class
 AT_ONCE = 20  # classes in a picture
 LABELLED = "labelled"
-_TEXTS = ("image", "label", "guess", "second")
 
 
 def table(names: Sequence[str], labels: np.ndarray, guesses: Guesses, classes: Sequence[str]) -> pandas.DataFrame:
@@ -45,12 +44,15 @@ def table(names: Sequence[str], labels: np.ndarray, guesses: Guesses, classes: S
 
 
 def write(found: pandas.DataFrame, path: Path) -> None:
-    """As CSV, for people: guarded, six digits; or as Parquet, by the file's ending."""
+    """As CSV, for people: texts guarded, six digits; or as Parquet, by the file's ending."""
+    from pandas.api.types import is_numeric_dtype
+
     with whole_file(path) as partial:
         if path.suffix == ".parquet":
             found.to_parquet(partial, index=False)
             return
-        safe = found.assign(**{name: found[name].map(guarded) for name in _TEXTS})
+        texts = [str(name) for name in found if not is_numeric_dtype(found[name])]
+        safe = found.assign(**{name: found[name].map(guarded) for name in texts})
         safe.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
 
 

@@ -98,6 +98,9 @@ def test_a_few_audited_images_have_no_say_and_wrong_ones_let_nothing_through() -
     assert Trust.measured(logits, labels, folds, 0.9, (others, np.full(40, -1))).least == alone.least
     trust = Trust.measured(logits, labels, folds, 0.9, (others, wrong))
     assert trust.least is None and "Of 40 audited images it would accept none." in trust.lines()
+    assert any(
+        "labels or more right, of these and of the audited: no guess is accepted" in one for one in trust.lines()
+    )
 
 
 def test_it_survives_json() -> None:
